@@ -1,4 +1,4 @@
-"""Every data set, and every read and write of videos.
+"""Every data set, every read and write of videos, and the files of a run.
 
     python data.py list                                    what there is, and where it comes from
     python data.py show NAME                               a contact sheet as PNG
@@ -6,19 +6,23 @@
 
 Legend of shapes: B batch, N videos, F frames of all videos end to end, T frames of one clip, C channels, H W pixels.
 On disk and in memory videos are uint8 (N, T, H, W, C); at every function boundary of a model they are float
-(B, T, C, H, W) in [-1, 1]. The whole data set is one uint8 array, memory-mapped where it was prepared on disk; clips are
-gathered from it by index, so there is no worker process and nothing is decoded twice.
+(B, T, C, H, W) in [-1, 1]. The whole data set is one uint8 array, memory-mapped where it was prepared on disk; clips
+are gathered from it by index, so there is no worker process and nothing is decoded twice.
 """
 
 import argparse
+import contextlib
 import csv
+import datetime
 import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -129,7 +133,7 @@ def resize(frames, size):
     """uint8 (T, H, W, C) to (T, size, size, C): bilinear, antialiased; a copy only where the size differs."""
     if frames.shape[1:3] == (size, size):
         return frames
-    frames = torch.as_tensor(frames).permute(0, 3, 1, 2).float()
+    frames = torch.tensor(frames).permute(0, 3, 1, 2).float()
     frames = F.interpolate(frames, (size, size), mode="bilinear", antialias=True)
     return frames.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
@@ -291,6 +295,24 @@ def load_path(path, size, split):
     return take_split(videos, (number % 10 == 9) if len(videos) >= 10 else number == len(videos) - 1, split)
 
 
+def load_images(path, size):
+    """A folder of single images, searched to any depth, as `Videos` of one frame each."""
+    if not Path(path).is_dir():
+        raise UserError(f"no folder of images at {path}")
+    files = sorted((p for p in Path(path).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES), key=natural)
+    if not files:
+        raise UserError(f"no images in {path} (looked for {' '.join(sorted(IMAGE_SUFFIXES))})")
+    bar = tqdm(files, "reading", unit="image", leave=False, disable=None)
+    return from_arrays(str(path), [resize(square(read_image(file))[None], size) for file in bar])
+
+
+def join(videos, others):
+    """All videos of both, without labels; `images` of the result draws uniformly among them."""
+    frames, lengths = torch.cat([videos.frames, others.frames]), torch.cat([videos.lengths, others.lengths])
+    starts = torch.cat([videos.starts, others.starts + len(videos.frames)])
+    return Videos(f"{videos.name} and {others.name}", frames, starts, lengths, {}, {})
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # load
 # ---------------------------------------------------------------------------------------------------------------------
@@ -370,36 +392,129 @@ def read_samples(path):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The log of a run
+# Run directories: checkpoints, the log, signals
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def append_log(path, row):
-    """Add one row {column: number} to the CSV file `path`, with a header if it is the first."""
-    new = not Path(path).exists()
-    with open(path, "a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+def open_run(out, resume=False, overwrite=False):
+    """Make the run directory `out`. UserError if it holds a run that is neither resumed nor overwritten."""
+    out = Path(out)
+    if (out / "config.json").exists() and not resume:
+        if not overwrite:
+            raise UserError(f"{out} already holds a run; add --resume to go on, or --overwrite to delete it")
+        shutil.rmtree(out)
+    (out / "samples").mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def save_state(path, state):
+    """Write a dict of tensors and plain values, whole or not at all: to a temporary file first, then renamed."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch reports some full disks as a RuntimeError
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot save {path}: {error}; what was saved there before is whole") from None
+
+
+def load_state(path, model, device="cpu"):
+    """What `save_state` wrote. UserError if there is none, or if it is damaged or of another model."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        found = state["model"]
+    except FileNotFoundError:
+        raise UserError(f"no checkpoint at {path}") from None
+    except Exception as error:  # a truncated file fails in many ways: zip, pickle, end of file, a missing key
+        raise UserError(f"{path} is damaged, or no checkpoint: {str(error).splitlines()[0]}") from None
+    if found != model:
+        raise UserError(f"{path} is a checkpoint of {found}.py, not of {model}.py")
+    return state
+
+
+@contextlib.contextmanager
+def caught_signals():
+    """Within it, SIGINT and SIGTERM are collected in the list it gives, so that a run can save before it stops."""
+    numbers = []
+    before = {s: signal.signal(s, lambda number, _: numbers.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield numbers
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Log:
+    """log.csv of a run: a row an interval, shown on a progress bar, or printed where there is no terminal."""
+
+    def __init__(self, path, first, total):
+        """Rows after iteration `first` are dropped: a run that goes on from its checkpoint writes them again."""
+        self.path = path
+        rows = [row for row in read_log(path) if row["iteration"] <= first] if path.exists() else []
+        path.unlink(missing_ok=True)
+        for row in rows:
+            self.append(row | {"iteration": int(row["iteration"])})
+        self.bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
+        self.clear()
+
+    def clear(self):
+        self.history, self.begun = [], time.perf_counter()
+
+    def append(self, row):
+        new = not self.path.exists()
+        with open(self.path, "a", newline="") as file:
+            writer = csv.DictWriter(file, row if new else self.columns)
+            if new:
+                self.columns = list(row)
+                writer.writeheader()
+            writer.writerow(row)
+
+    def add(self, losses):
+        """Keep one iteration's losses {name: scalar tensor}; nothing is read from the device yet."""
+        self.history.append(losses)
+        self.bar.update()
+
+    def check(self, iteration):
+        """UserError naming the first iteration since the last row whose losses are not finite."""
+        finite = torch.stack([sum(losses.values()) for losses in self.history]).isfinite()
+        if not finite.all():
+            first = iteration - len(self.history) + 1 + int((~finite).nonzero()[0])
+            raise UserError(f"a loss is NaN or infinite at iteration {first}; the last checkpoint is from before it")
+
+    def write(self, iteration, device):
+        """A row: the mean of every loss since the last one, iterations a second, peak memory in MB."""
+        names = list(dict.fromkeys(name for losses in self.history for name in losses))
+        row = {n: torch.stack([losses[n] for losses in self.history if n in losses]).mean().item() for n in names}
+        speed = len(self.history) / (time.perf_counter() - self.begun)
+        self.append({"iteration": iteration, **row, "it_per_s": speed, "peak_memory_mb": peak_memory(device)})
+        text = "  ".join(f"{name} {value:.3f}" for name, value in row.items())
+        self.bar.set_postfix_str(text)
+        if self.bar.disable:
+            left = datetime.timedelta(seconds=round((self.bar.total - iteration) / speed))
+            print(f"{iteration}/{self.bar.total}  {text}  {speed:.2f} it/s  left {left}", flush=True)
+        self.clear()
+
+    def warn_if_slow(self, total):
+        """Say what the run will take on this CPU, if that is more than a day; called after its first iterations."""
+        seconds = (time.perf_counter() - self.begun) / len(self.history)
+        if (days := seconds * total / 86400) > 1:
+            tqdm.write(
+                f"{seconds:.1f} s an iteration: {total} iterations will take about {days:.0f} days on this CPU. "
+                "What fits a CPU: --size 32 --width 16 --batch 16 --iters 2000. Going on; Ctrl-C saves and stops."
+            )
 
 
 def read_log(path):
-    """The rows of a CSV file that `append_log` wrote, as a list of {column: float}."""
+    """The rows of a log.csv, as a list of {column: float}."""
     with open(path, newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def cut_log(path, iteration):
-    """Drop the rows after `iteration`: a run that goes on from its checkpoint writes them again."""
-    rows = [row for row in read_log(path) if row["iteration"] <= iteration] if Path(path).exists() else []
-    Path(path).unlink(missing_ok=True)
-    for row in rows:
-        append_log(path, row | {"iteration": int(row["iteration"])})
+        return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
 
 
 def plot_log(path, png):
-    """Draw every loss of the CSV file `path` against the iteration."""
+    """Draw every loss of a log.csv against the iteration."""
     from matplotlib.figure import Figure  # slow to import, and only needed here
 
     rows = read_log(path)
@@ -447,7 +562,7 @@ def pixels_sum(folder, members):
 
 
 def download(name, root="data", url=None):
-    """Fetch a public data set into ROOT/NAME: whole and checked, or nothing. `url`: another place of the same archive."""
+    """Fetch a public data set into ROOT/NAME, whole and checked, or nothing; `url`: another place of the archive."""
     source, inside, members, expected = DOWNLOADS[name]
     url, target = url or source, Path(root) / name
     if target.exists():
@@ -493,16 +608,12 @@ def show(name, root, size, split, out):
     rows = [video[np.linspace(0, len(video) - 1, 12).round().astype(int)] for video in (videos[i] for i in picked)]
     out = Path(out or f"{Path(name).stem}.png")
     save_grid(out, to_float(np.stack(rows)))
-    longest = int(videos.lengths.max())
-    print(
-        f"{videos.name}: {len(videos)} videos of {videos.shortest} to {longest} frames, {int(videos.lengths.sum())} in all"
-    )
+    longest, total = int(videos.lengths.max()), int(videos.lengths.sum())
+    print(f"{videos.name}: {len(videos)} videos of {videos.shortest} to {longest} frames, {total} in all")
     for label, names in videos.classes.items():
         counts = np.bincount(videos.labels[label], minlength=len(names))
-        print(
-            f"  {label}: "
-            + (", ".join(f"{n} {c}" for n, c in zip(names, counts)) if len(names) <= 12 else f"{len(names)} values")
-        )
+        each = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+        print(f"  {label}: {each if len(names) <= 12 else f'{len(names)} values'}")
     print(f"contact sheet: {out}")
 
 

@@ -1,0 +1,111 @@
+"""What the tests share: the real data where they are, a tiny data set, the GAN files, and children that may be killed."""
+
+import importlib
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+GANS = [name for name in ("mocogan", "rmocogan", "rjgan") if (ROOT / f"{name}.py").exists()]
+
+torch.set_num_threads(1)  # the nets here are tiny, and runs are compared bit for bit
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(["torch", "data", *GANS])  # so that a child costs milliseconds, not an import of torch
+
+
+@pytest.fixture(params=GANS)
+def gan(request):
+    """Each GAN file in turn."""
+    return importlib.import_module(request.param)
+
+
+@pytest.fixture(scope="session")
+def video_data():
+    """The folder that holds copies of the public data sets."""
+    folder = Path(os.environ.get("VIDEO_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no data in {folder} (set VIDEO_DATA to the folder that holds weizmann/)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weizmann(video_data):
+    """The folder above the Weizmann strips."""
+    if not (video_data / "weizmann").is_dir():
+        pytest.skip(f"no weizmann/ in {video_data}")
+    return video_data
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """An .npy of 8 videos of 40 frames, 32x32: a bright square of its own colour bounces over a dark ground."""
+    videos = np.full((8, 40, 32, 32, 3), 20, np.uint8)
+    random = np.random.default_rng(0)
+    for video in videos:
+        colour, phase, row = random.integers(120, 256, 3), random.integers(40), random.integers(22)
+        for t, frame in enumerate(video):
+            column = abs((t + phase) % 44 - 22)
+            frame[row : row + 10, column : column + 10] = colour
+    path = tmp_path_factory.mktemp("data") / "tiny.npy"
+    np.save(path, videos)
+    return path
+
+
+@pytest.fixture
+def argv(tiny, tmp_path):
+    """argv(*flags, out="run"): the flags of a run of a second or less; what a test adds at the end wins."""
+
+    def argv(*flags, out="run"):
+        small = "--size 32 --width 8 --batch 2 --stride 1 --iters 2 --device cpu".split()
+        return ["--data", str(tiny), *small, "--out", str(tmp_path / out), *map(str, flags)]
+
+    return argv
+
+
+def call(target, output, args):
+    """In the child: stdout and stderr into files, then `target`."""
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    torch.set_num_threads(1)
+    target(*args)
+
+
+@pytest.fixture
+def child(tmp_path):
+    """child(function, *args): run it in a process of its own; its exit status (negative: the signal), stdout, stderr."""
+
+    def child(target, *args, timeout=120):
+        process = forks.Process(target=call, args=(target, tmp_path, args))
+        process.start()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            pytest.fail(f"still running after {timeout} s")
+        return process.exitcode, (tmp_path / "out").read_text(), (tmp_path / "err").read_text()
+
+    return child
+
+
+@pytest.fixture
+def fails(capfd):
+    """fails(main, argv, *words): exit status 2 and exactly one line on stderr, with every word in it; that line."""
+
+    def fails(main, argv, *words):
+        capfd.readouterr()
+        try:
+            status = main(argv)
+        except SystemExit as error:
+            status = error.code
+        line = capfd.readouterr().err
+        assert status == 2, (status, line)
+        assert line.endswith("\n") and line.count("\n") == 1, line
+        assert line.startswith(f"{main.__module__}.py: error: "), line
+        for word in words:
+            assert str(word) in line, (word, line)
+        return line
+
+    return fails

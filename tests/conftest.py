@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +77,20 @@ def call(target, output, args):
 
 @pytest.fixture
 def child(tmp_path):
-    """child(function, *args): run it in a process of its own; its exit status (negative: the signal), stdout, stderr."""
+    """child(function, *args): run it in a process of its own; its exit status (negative: the signal), stdout, stderr.
 
-    def child(target, *args, timeout=120):
+    kill=(condition, number) sends it a signal as soon as condition() is true.
+    """
+
+    def child(target, *args, kill=None, timeout=120):
         process = forks.Process(target=call, args=(target, tmp_path, args))
         process.start()
+        deadline = time.monotonic() + timeout
+        while kill and process.is_alive() and time.monotonic() < deadline:
+            if kill[0]():
+                os.kill(process.pid, kill[1])
+                break
+            time.sleep(0.01)
         process.join(timeout)
         if process.is_alive():
             process.kill()

@@ -372,7 +372,8 @@ def train(args):
 
             if iteration == first + 3 and args.device == "cpu":
                 log.warn_if_slow(args.iters)
-            last = iteration == args.iters or bool(signals)
+            stopping = bool(signals)  # read once: a signal that comes later than this is for the next iteration
+            last = iteration == args.iters or stopping
             saving = last or iteration % args.save_every == 0
             if saving or iteration % args.log_every == 0:  # losses are read only here: on CUDA reading is waiting
                 log.check(iteration)
@@ -383,7 +384,7 @@ def train(args):
             if last or iteration % args.sample_every == 0:
                 save_samples(nets, out / "samples", iteration, args)
                 data.plot_log(out / "log.csv", out / "losses.png")
-            if signals:
+            if stopping:
                 raise data.UserError(f"stopped at iteration {iteration}, which is saved; --out {out} --resume goes on")
     log.bar.close()
     return out

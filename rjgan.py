@@ -361,11 +361,11 @@ def train(args):
         "D": torch.optim.Adam([*nets["D_I"].parameters(), *nets["D_V"].parameters()], **adam),
         "G": torch.optim.Adam([*nets["G_I"].parameters(), *nets["R_M"].parameters()], **adam),
     }
+    if args.init and not args.resume:
+        start_from(args.init, nets, args.device)
     out = data.open_run(args.out, args.resume, args.overwrite)
     checkpoint = out / "checkpoint.pt"
     first = load_checkpoint(checkpoint, nets, optimizers, draws, args) if args.resume else 0
-    if args.init and not args.resume:
-        start_from(args.init, nets, args.device)
     log = data.Log(out / "log.csv", first, args.iters)
     config = json.dumps(vars(args) | {"model": MODEL, "split": SPLIT}, indent=2)
     (out / "config.json").write_text(config + "\n")

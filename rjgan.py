@@ -512,8 +512,9 @@ def main(argv=None):
         save_figures(nets, out / "figures", args.frames, generator)
     except (data.UserError, OSError) as error:
         fail(error)
-    latest = max((out / "samples").glob("*.png"))
-    print(f"look at   {latest}  {latest.with_suffix('.gif')}  {out / 'figures'}")
+    for latest in sorted((out / "samples").glob("*.png"))[-1:]:  # none yet in a run that was killed early
+        print(f"look at   {latest}  {latest.with_suffix('.gif')}")
+    print(f"figures   {out / 'figures'}")
     print(f"try next  python {MODEL}.py --out {out} --sample 64 --frames 64   (any length; then --eval)")
     return 0
 

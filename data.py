@@ -862,10 +862,12 @@ def read_log(path):
 
 
 def plot_log(path, png):
-    """Draw every loss of a log.csv against the iteration."""
+    """Draw every loss of a log.csv, once it has a row, against the iteration."""
     from matplotlib.figure import Figure  # slow to import, and only needed here
 
-    rows = read_log(path)
+    rows = read_log(path) if Path(path).exists() else []
+    if not rows:
+        return  # no interval has ended yet
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for name in [key for key in rows[0] if key not in ("iteration", "it_per_s", "peak_memory_mb")]:

@@ -800,25 +800,31 @@ class Log:
 
     def __init__(self, path, first, total):
         """Rows after iteration `first` are dropped: a run that goes on from its checkpoint writes them again."""
-        self.path = path
-        rows = [row for row in read_log(path) if row["iteration"] <= first] if path.exists() else []
+        self.path, self.columns = path, []
+        rows = [row for row in self.rows() if row["iteration"] <= first]
         path.unlink(missing_ok=True)
         for row in rows:
-            self.append(row | {"iteration": int(row["iteration"])})
+            self.append(row)
         self.bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
         self.clear()
 
     def clear(self):
         self.history, self.begun = [], time.perf_counter()
 
+    def rows(self):
+        rows = read_log(self.path) if self.path.exists() else []
+        return [row | {"iteration": int(row["iteration"])} for row in rows]
+
     def append(self, row):
-        new = not self.path.exists()
-        with open(self.path, "a", newline="") as file:
-            writer = csv.DictWriter(file, row if new else self.columns)
-            if new:
-                self.columns = list(row)
+        rows, mode = [row], "a"
+        if not set(row) <= set(self.columns):  # a loss may come later: --terms and --summary-every
+            rows, mode = [*self.rows(), row], "w"
+            self.columns = list(dict.fromkeys([*self.columns, *row]))
+        with open(self.path, mode, newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            if mode == "w":
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerows(rows)
 
     def add(self, losses):
         """Keep one iteration's losses {name: scalar tensor}; nothing is read from the device yet."""

@@ -191,8 +191,11 @@ def read_prepared(folder, name, split):
 
 
 def take_split(videos, test, split):
-    """The part of `videos` that `split` names; `test` is a mask of N booleans."""
-    return videos if split == "all" else videos.subset(test if split == "test" else ~test)
+    """The part of `videos` that `split` names; `test` is a mask of N booleans. UserError if it is empty."""
+    part = videos if split == "all" else videos.subset(test if split == "test" else ~test)
+    if not len(part):
+        raise UserError(f"no videos in the {split} split of {videos.name}")
+    return part
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -559,7 +562,7 @@ def read_image(path):
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
         raise UserError(f"cannot read the image {path}: {error}") from None
 
 
@@ -731,9 +734,10 @@ def read_samples(path):
     """The videos of an .npy file, (N, T, H, W, C) uint8, memory-mapped. UserError if it holds anything else."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {path}: {error}") from None
-    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 5 or array.shape[-1] != 3:
+    right = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 5 and array.shape[-1] == 3
+    if not right or array.size == 0:
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
         raise UserError(f"{path} holds {found}; expected uint8 (N, T, H, W, 3)")
     return array

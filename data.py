@@ -16,6 +16,7 @@ import csv
 import datetime
 import functools
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -937,8 +938,11 @@ def download(name, root="data", url=None):
                     while block := answer.read(1 << 20):
                         file.write(block)
                         bar.update(len(block))
-            if total and archive.stat().st_size != total:
-                raise UserError(f"the download of {url} broke off after {archive.stat().st_size} of {total} bytes")
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ValueError) as error:
+            raise UserError(f"cannot download {url}: {error}") from None
+        if total and archive.stat().st_size != total:
+            raise UserError(f"the download of {url} broke off after {archive.stat().st_size} of {total} bytes")
+        try:
             with zipfile.ZipFile(archive) as packed:
                 top = packed.namelist()[0].split("/")[0]
                 for member in members:  # exactly these names, so nothing can land outside the folder
@@ -946,10 +950,8 @@ def download(name, root="data", url=None):
                     with packed.open(f"{top}/{inside}/{member}".replace("//", "/")) as packed_file:
                         with open(half / member, "wb") as file:
                             shutil.copyfileobj(packed_file, file)
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            raise UserError(f"cannot download {url}: {error}") from None
-        except (zipfile.BadZipFile, KeyError, IndexError) as error:
-            raise UserError(f"{url} is not the expected archive: {error}") from None
+        except Exception as error:  # a damaged archive fails in many ways: zip, zlib, end of file, a missing member
+            raise UserError(f"cannot unpack the archive of {url}: {error or type(error).__name__}") from None
         if pixels_sum(half, members) != expected:
             raise UserError(f"{url} holds other pictures than expected (by their sha256)")
         half.rename(target)

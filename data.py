@@ -979,19 +979,27 @@ def show(name, root, size, split, out):
     print(f"contact sheet: {out}")
 
 
+def fail(message):
+    """One line on stderr and exit status 2: what a user got wrong."""
+    print(f"data.py: error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description="Data sets of videos: list, show, download.", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the data sets, and whether they are here").set_defaults(size=64)
+    commands.add_parser("list", help="the data sets, and whether they are here", allow_abbrev=False)
     shown = commands.add_parser("show", help="a contact sheet as PNG", allow_abbrev=False)
     shown.add_argument("name", help="a data set's name or a path")
-    shown.add_argument("--size", type=int, default=64, help="pixels (default 64)")
+    shown.add_argument("--size", type=int, default=64, choices=(32, 64, 128), help="pixels (default 64)")
     shown.add_argument("--split", choices=["train", "test", "all"], default="all", help="which videos (default all)")
     shown.add_argument("--out", help="where to write the PNG (default NAME.png)")
     fetched = commands.add_parser("download", help="fetch a public data set", allow_abbrev=False)
     fetched.add_argument("name", choices=list(DOWNLOADS), help="which one")
     fetched.add_argument("--url", help="another place that serves the same archive")
+    parser.error = fail
     for command in commands.choices.values():
+        command.error = fail
         command.add_argument("--data-root", default="data", help="the folder that holds the data sets (default data)")
     return parser.parse_args(argv)
 
@@ -1008,8 +1016,7 @@ def main(argv=None):
         elif args.command == "download":
             download(args.name, args.data_root, args.url)
     except (UserError, OSError) as error:
-        print(f"data.py: error: {error}", file=sys.stderr)
-        return 2
+        fail(error)
     return 0
 
 

@@ -163,8 +163,9 @@ def prepared_folder(root, name, size):
 def write_prepared(folder, frames, lengths, labels, classes, test, **about):
     """Write a prepared data set, whole or not at all.
 
-    frames (F, H, W, C) uint8; lengths (N,); labels {label: (N,)}; classes {label: names}; test: the indices of the test
-    split; about: what else index.json should say.
+    frames: all frames in order, an array (F, H, W, C) uint8 or an iterable of arrays (T, H, W, C) that need not fit in
+    memory together; lengths (N,); labels {label: (N,)}; classes {label: names}; test: the indices of the test split;
+    about: what else index.json should say.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +173,14 @@ def write_prepared(folder, frames, lengths, labels, classes, test, **about):
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         half = Path(temporary) / folder.name
         half.mkdir()
-        np.save(half / "frames.npy", frames)
+        # plain writes and no memory map: a full disk must be an error, and under a map it is a crash
+        with open(half / "frames.npy", "wb") as file:
+            for i, part in enumerate(frames):
+                if i == 0:
+                    shape = (int(np.sum(lengths)), *part.shape[-3:])
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(np.ascontiguousarray(part))
         (half / "index.json").write_text(json.dumps(index, default=lambda value: np.asarray(value).tolist()))
         if not folder.exists():  # another process may have been faster
             half.rename(folder)
@@ -558,13 +566,25 @@ WEIZMANN_ACTIONS = {0: "one-hand wave", 1: "two-hand wave", 3: "jumping jack", 4
 WEIZMANN_FILES = [f"{action}/{i:08d}.jpg" for i in range(72) for action in [(1, 0, 3, 4)[i % 8 // 2]]]
 
 
-def read_image(path):
-    """A picture file as uint8 (H, W, 3); UserError naming the file if it cannot be read."""
+def read_image(path, mode="RGB"):
+    """A picture file as uint8 (H, W, 3), or (H, W, 4) with mode "RGBA"; UserError naming the file if it is unreadable."""
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image.convert(mode))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
         raise UserError(f"cannot read the image {path}: {error}") from None
+
+
+def downloaded(name, root, files):
+    """The folder ROOT/NAME, if all `files` are in it; UserError saying how to get them if not."""
+    folder = Path(root) / name
+    missing = [file for file in files if not (folder / file).is_file()]
+    if missing:
+        raise UserError(
+            f"no {name} data in {folder}: {len(missing)} of {len(files)} files missing, {missing[0]} the first; "
+            f"python data.py download {name} --data-root {root} fetches them"
+        )
+    return folder
 
 
 def load_weizmann(root, size, split):
@@ -573,13 +593,7 @@ def load_weizmann(root, size, split):
     Files 2k and 2k + 1 are mirror images, and file number // 8 is the person: persons 7 and 8 are the test split, so
     neither a person nor a mirrored twin is on both sides.
     """
-    folder = Path(root) / "weizmann"
-    missing = [name for name in WEIZMANN_FILES if not (folder / name).is_file()]
-    if missing:
-        raise UserError(
-            f"no Weizmann data in {folder}: {len(missing)} of 72 strips missing, {missing[0]} the first (expected "
-            f"{folder}/{{0,1,3,4}}/*.jpg); python data.py download weizmann --data-root {root} fetches them"
-        )
+    folder = downloaded("weizmann", root, WEIZMANN_FILES)
     videos = []
     for name in WEIZMANN_FILES:
         strip = read_image(folder / name)
@@ -596,6 +610,72 @@ def load_weizmann(root, size, split):
         "mirrored": ["no", "yes"],
     }
     return take_split(from_arrays("weizmann", videos, labels, classes), labels["person"] >= 7, split)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# sprites: composed from the sheets of the Sprites repository (art: Liberated Pixel Cup, CC-BY-SA 3.0 and GPL 3.0)
+# ---------------------------------------------------------------------------------------------------------------------
+
+SPRITE_LAYERS = ("body", "bottomwear", "topwear", "hair")  # in drawing order; six sheets each, and one pair of shoes
+SPRITE_FILES = [f"{layer}/{i}.png" for layer in SPRITE_LAYERS for i in range(6)] + ["shoes/1.png"]
+SPRITE_VIEWS = ("front", "left", "right")
+SPRITE_ACTIONS = {  # the row of each view, and the column of each of the eight frames, in cells of 64 px
+    "walk": ((10, 9, 11), (8, 1, 2, 3, 4, 5, 6, 7)),
+    "spellcast": ((2, 1, 3), (0, 1, 2, 3, 4, 5, 4, 6)),
+    "slash": ((14, 13, 15), (0, 1, 2, 3, 4, 5, 4, 0)),
+}
+
+
+def sprite_cells(path):
+    """The cells of a sheet that the nine sequences show, as one RGBA picture: 9 rows (action, view), 8 columns."""
+    sheet = read_image(path, "RGBA")
+    if sheet.shape[:2] != (21 * 64, 13 * 64):
+        raise UserError(f"{path} is no sheet of 13 by 21 cells of 64 px: {sheet.shape[1]}x{sheet.shape[0]} pixels")
+    sheet = sheet.reshape(21, 64, 13, 64, 4).swapaxes(1, 2)  # (row, column, H, W, 4)
+    cells = [sheet[row, list(columns)] for rows, columns in SPRITE_ACTIONS.values() for row in rows]
+    return Image.fromarray(np.stack(cells).swapaxes(1, 2).reshape(9 * 64, 8 * 64, 4))
+
+
+def compose_sprites(folder):
+    """Yield the 1296 characters in order of their number, each as uint8 (72, 64, 64, 3): 9 sequences of 8 frames.
+
+    The layers are nested loops, so what two characters share is drawn once, and only the 72 cells in use are drawn.
+    """
+    over = Image.alpha_composite
+    bodies, bottoms, tops, hairs = (
+        [sprite_cells(folder / f"{layer}/{i}.png") for i in range(6)] for layer in SPRITE_LAYERS
+    )
+    shoes = sprite_cells(folder / "shoes/1.png")
+    for body in bodies:
+        naked = over(Image.new("RGBA", body.size, "black"), body)
+        for bottom in bottoms:
+            half_dressed = over(naked, bottom)
+            for top in tops:
+                dressed = over(half_dressed, top)
+                for hair in hairs:
+                    character = np.asarray(over(over(dressed, hair), shoes).convert("RGB"))
+                    yield character.reshape(9, 64, 8, 64, 3).swapaxes(1, 2).reshape(72, 64, 64, 3)
+
+
+def load_sprites(root, size, split):
+    """Sprites (Li and Mandt 2018): 1296 characters x 3 actions x 3 views, 11,664 videos of 8 frames.
+
+    Composed on the first call and then memory-mapped. The official split: 1000 characters train, 296 test.
+    """
+    target = prepared_folder(root, "sprites", size)
+    if not target.exists():
+        folder = downloaded("sprites", root, SPRITE_FILES)
+        character, sequence = np.divmod(np.arange(1296 * 9), 9)
+        labels = {layer: character // 6 ** (3 - i) % 6 for i, layer in enumerate(SPRITE_LAYERS)}
+        labels |= {"action": sequence // 3, "view": sequence % 3, "action-view": sequence}
+        classes = {layer: [f"{layer} {i}" for i in range(6)] for layer in SPRITE_LAYERS}
+        classes |= {"action": list(SPRITE_ACTIONS), "view": list(SPRITE_VIEWS)}
+        classes["action-view"] = [f"{action} {view}" for action in SPRITE_ACTIONS for view in SPRITE_VIEWS]
+        test = np.isin(character, np.random.RandomState(423).permutation(1296)[1000:])
+        bar = tqdm(compose_sprites(folder), "composing sprites", total=1296, unit="character")
+        frames = (resize(cells, size) for cells in bar)
+        write_prepared(target, frames, np.full(1296 * 9, 8), labels, classes, np.flatnonzero(test))
+    return read_prepared(target, "sprites", split)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -671,6 +751,7 @@ def join(videos, others):
 DATASETS = {
     "faces": (load_faces, "633 videos of 52 drawn people with 5 expressions; built in"),
     "weizmann": (load_weizmann, "72 videos of 9 people in 4 actions; python data.py download weizmann"),
+    "sprites": (load_sprites, "11,664 videos of 1296 game characters; python data.py download sprites"),
 }
 
 
@@ -909,16 +990,22 @@ DOWNLOADS = {
         "https://github.com/sergeytulyakov/mocogan/archive/937a99de73a3385fe0c0d1cde65dfa8a2c4177ec.zip",
         "data/actions",
         WEIZMANN_FILES,
-        "7612c5d25f3d994ba8a65afdc3ce950cc15fbcb26d180b60d1e4c614baa23118",
+        "b6c7402e20d04d8a79036429698b865d435c20f778a4542f9cc373d3f4accf5d",
+    ),
+    "sprites": (
+        "https://github.com/YingzhenLi/Sprites/archive/3ce4048c5227802bd8f1888e293fd3afdba91c0c.zip",
+        "",
+        SPRITE_FILES,
+        "1835566b03edb147b228e5f137f572e0220968daf273ea913af4d213322c7f45",
     ),
 }
 
 
 def pixels_sum(folder, members):
-    """sha256 of the decoded RGB pixels of the pictures `members` of `folder`, in that order."""
+    """sha256 of the decoded RGBA pixels of the pictures `members` of `folder`, in that order."""
     digest = hashlib.sha256()
     for name in members:
-        digest.update(read_image(folder / name).tobytes())
+        digest.update(read_image(folder / name, "RGBA").tobytes())
     return digest.hexdigest()
 
 

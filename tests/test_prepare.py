@@ -1,0 +1,484 @@
+"""`data.py prepare`: trees with every quirk of the real sets, faces at known places, kills, speed and memory."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import data
+
+REPO = Path(__file__).parents[1]
+
+
+def write_video(folder, colour, frames, size=(96, 96), name="img_{:04d}.jpg", numbers=None):
+    """JPEGs of one colour each: frame t is brighter than t - 1 by one level, so order and place can be read back."""
+    folder.mkdir(parents=True)
+    for t, number in enumerate(numbers or range(frames)):
+        Image.new("RGB", size, tuple(np.add(colour, t))).save(folder / name.format(number), quality=95)
+
+
+def spoil(file):
+    file.write_bytes(file.read_bytes()[:200])
+
+
+def clutter(folder):
+    """What lies about in the real folders, and in archives made on a Mac."""
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (folder / "._img_0000.jpg").write_bytes(b"\x00\x05\x16\x07")
+
+
+@pytest.fixture(scope="module")
+def mug(tmp_path_factory):
+    """A tree like MUG's, 13 videos of which 7 are to be kept, nested once more than it should be."""
+    source = tmp_path_factory.mktemp("mug")
+    top = source / "subjects3" / "subjects3"
+    write_video(top / "001/anger/take000", (10, 20, 30), 66)
+    write_video(top / "001/Happiness/Take001nsg", (20, 30, 40), 64, name="IMG_{:04d}.JPG")
+    write_video(top / "001/neutral/take000", (0, 0, 0), 64)
+    write_video(top / "002/session0/disgust/take000", (30, 40, 50), 64)
+    write_video(top / "002/session1/disgust/take000end", (40, 50, 60), 70)
+    write_video(
+        top / "003/003/sadness/take002", (50, 60, 70), 65, numbers=[n for n in range(70) if n not in range(3, 8)]
+    )
+    write_video(top / "003/003/fear/take000", (0, 0, 0), 80)
+    (top / "004/surprise/take000").mkdir(parents=True)
+    write_video(top / "004/surprise/take001", (0, 0, 0), 63)
+    write_video(top / "005/surprise/take000", (60, 70, 80), 65)
+    spoil(top / "005/surprise/take000/img_0030.jpg")
+    write_video(top / "005/surprise/take001", (0, 0, 0), 64)
+    spoil(top / "005/surprise/take001/img_0000.jpg")
+    write_video(top / "049/session1/anger/take003", (70, 80, 90), 64, size=(96, 80))
+    write_video(top / "049/session0/mixed/take003", (0, 0, 0), 64)
+    for folder in list(top.rglob("take*")):
+        clutter(folder)
+    (top / "Thumbs.db").write_bytes(b"")
+    return source
+
+
+@pytest.fixture(scope="module")
+def oulu(tmp_path_factory):
+    """A tree like Oulu-CASIA's: 7 videos under NI, 5 to be kept, one where the sequence is missing, and VL beside."""
+    source = tmp_path_factory.mktemp("oulu")
+    top = source / "OriginalImg" / "OriginalImg"
+    jpeg = {"size": (64, 48), "name": "{:03d}.jpeg"}
+    write_video(top / "NI/Dark/P001/Anger", (90, 110, 130), 20, **jpeg)
+    write_video(top / "NI/Strong/P001/Anger", (30, 30, 30), 17, numbers=range(12, 29), **jpeg)
+    write_video(top / "NI/Strong/P002/Surprise", (40, 40, 40), 70, **jpeg)
+    write_video(top / "NI/Weak/P002/Sadness", (50, 50, 50), 16, **jpeg)
+    write_video(top / "NI/Weak/P080/Happiness", (60, 60, 60), 16, **jpeg)
+    write_video(top / "NI/Weak/P001/Fear", (0, 0, 0), 20, **jpeg)
+    write_video(top / "NI/Dark/P080/Disgust", (0, 0, 0), 9, **jpeg)
+    write_video(top / "VL/Dark/P001/Anger", (0, 0, 0), 20, **jpeg)
+    clutter(top / "NI/Dark/P001/Anger")
+    return source
+
+
+def test_mug_layout_labels_and_report(mug, tmp_path, capsys):
+    target, report = data.prepare("mug", mug, tmp_path, 32, detector="center")
+    videos = data.load("mug", tmp_path, 32, split="all")
+    kept = {  # path below subjects3/subjects3: frames, first colour, labels
+        "001/anger/take000": (66, 10, ("001", "anger", "take000")),
+        "001/Happiness/Take001nsg": (64, 20, ("001", "happiness", "take001nsg")),
+        "002/session0/disgust/take000": (64, 30, ("002", "disgust", "take000")),
+        "002/session1/disgust/take000end": (70, 40, ("002", "disgust", "take000end")),
+        "003/003/sadness/take002": (65, 50, ("003", "sadness", "take002")),
+        "005/surprise/take000": (64, 60, ("005", "surprise", "take000")),
+        "049/session1/anger/take003": (64, 70, ("049", "anger", "take003")),
+    }
+    assert list(report["crops"]) == [f"subjects3/subjects3/{path}" for path in kept]
+    assert len(videos) == report["kept"] == 7
+    for i, (frames, first, labels) in enumerate(kept.values()):
+        video = videos[i].astype(int)
+        assert video.shape == (frames, 32, 32, 3)
+        # every frame in its place: one level brighter each, and the spoilt one, number 30, is jumped over
+        brightness = np.arange(65)[np.arange(65) != 30] if first == 60 else np.arange(frames)
+        expected = (first + brightness)[:, None] + [0, 10, 20]
+        assert np.abs(video.mean((1, 2)) - expected).max() < 1.6
+        names = [videos.classes[key][videos.labels[key][i]] for key in ("subject", "expression", "take")]
+        assert tuple(names) == labels
+    left_out = {why: [path.removeprefix("subjects3/subjects3/") for path in p] for why, p in report["left_out"].items()}
+    assert left_out == {
+        "another expression": ["001/neutral/take000", "003/003/fear/take000", "049/session0/mixed/take003"],
+        "no pictures": ["004/surprise/take000"],
+        "fewer than 64 frames": ["004/surprise/take001", "005/surprise/take001"],
+    }
+    assert [Path(file).parts[-3:] for file in report["unreadable"]] == [
+        ("surprise", "take000", "img_0030.jpg"),
+        ("surprise", "take001", "img_0000.jpg"),
+    ]
+    assert json.loads((target / "index.json").read_text())["report"] == report
+    with Image.open(f"{target}.png") as sheet:  # 3 x 3 cells of 96 px, one frame a video
+        assert sheet.width == sheet.height == 3 * 98 + 2
+    data.print_report("mug", target, report)
+    printed = capsys.readouterr().out
+    for line in (
+        "kept 7 of 13 videos (the paper ends with 633)",
+        "another expression: 3",
+        "no pictures: 1",
+        "fewer than 64 frames: 2",
+        "img_0030.jpg",
+        "anger 2, disgust 2, happiness 1, sadness 1, surprise 1",
+    ):
+        assert line in printed
+    assert not list(tmp_path.glob(".*"))  # nothing half done is left
+
+
+def test_test_split_holds_out_every_fifth_subject(mug, tmp_path):
+    data.prepare("mug", mug, tmp_path, 16, detector="center")
+    train, test = (data.load("mug", tmp_path, 16, split=split) for split in ("train", "test"))
+    assert {test.classes["subject"][i] for i in test.labels["subject"]} == {"049"}
+    assert (
+        len(train) == 6
+        and len(test) == 1
+        and "049" not in {train.classes["subject"][i] for i in train.labels["subject"]}
+    )
+
+
+@pytest.mark.parametrize("level", [".", "subjects3", "subjects3/subjects3", "subjects3/subjects3/002", 
+                                   "subjects3/subjects3/002/session1/disgust"])  # fmt: skip
+def test_any_level_of_the_tree_is_a_source(mug, level):
+    chosen, _ = data.sort_out(data.find_videos("mug", mug / level), None, 64)
+    expected = 8 if "002" not in level else 2 if level.endswith("002") else 1
+    assert len(chosen) == expected
+    assert all(labels["subject"] == "002" for _, _, labels in chosen) == ("002" in level)
+
+
+def test_oulu_layout_grey_and_lighting(oulu, tmp_path):
+    _, report = data.prepare("oulu", oulu, tmp_path / "all", 32, detector="center")
+    videos = data.load("oulu", tmp_path / "all", 32, split="all")
+    assert videos.lengths.tolist() == [20, 17, 70, 16, 16]
+    named = [
+        [videos.classes[key][value] for value in videos.labels[key]] for key in ("lighting", "subject", "expression")
+    ]
+    assert named == [
+        ["dark", "strong", "strong", "weak", "weak"],
+        ["p001", "p001", "p002", "p002", "p080"],
+        ["anger", "anger", "surprise", "sadness", "happiness"],
+    ]
+    assert {why: len(paths) for why, paths in report["left_out"].items()} == {
+        "another expression": 1,
+        "fewer than 16 frames": 1,
+    }
+    assert all((videos[i] == videos[i][..., :1]).all() for i in range(5))  # three equal channels
+    luma = 0.299 * 90 + 0.587 * 110 + 0.114 * 130
+    assert np.abs(videos[0].mean((1, 2, 3)) - (luma + np.arange(20))).max() < 1.6
+    data.prepare("oulu", oulu, tmp_path / "weak", 32, detector="center", lighting=["weak"])
+    assert data.load("oulu", tmp_path / "weak", 32, split="all").classes["lighting"] == ["weak"]
+
+
+def test_folder_of_anybodys_videos(tmp_path):
+    source = tmp_path / "cats"
+    write_video(source / "asleep/one", (10, 10, 10), 20, size=(60, 40), name="frame{}.png")  # unpadded numbers
+    write_video(source / "awake/two", (90, 90, 90), 18)
+    write_video(source / "awake/short", (0, 0, 0), 3)
+    clutter(source / "awake/two")
+    _, report = data.prepare("folder", source, tmp_path / "data", 32)
+    videos = data.load("cats", tmp_path / "data", 32, split="all")
+    assert videos.classes == {"group": ["asleep", "awake"]} and videos.labels["group"].tolist() == [0, 1]
+    np.testing.assert_array_equal(videos[0][:, 16, 16, 0], 10 + np.arange(20))  # frame10 after frame9
+    assert report["left_out"] == {"fewer than 16 frames": ["awake/short"]}
+
+
+def test_video_files(tmp_path):
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    source = tmp_path / "films"
+    source.mkdir()
+    with av.open(str(source / "one.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 96, 64, "yuv420p", 4_000_000
+        for t in range(24):
+            picture = np.full((64, 96, 3), 40 + 6 * t, np.uint8)
+            picture[:, :16], picture[:, -16:] = 255, 0  # outside the square in the middle
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    (source / "broken.mp4").write_bytes(b"no video at all")
+    _, report = data.prepare("folder", source, tmp_path / "data", 32)
+    videos = data.load("films", tmp_path / "data", 32, split="all")
+    assert videos.lengths.tolist() == [24]
+    middle = videos[0][:, :, 2:-2].astype(float)
+    assert np.abs(middle.mean((1, 2, 3)) - (40 + 6 * np.arange(24))).max() < 6
+    assert report["left_out"] == {"unreadable": ["broken.mp4"]}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Faces
+# ---------------------------------------------------------------------------------------------------------------------
+
+FACE = np.array(
+    [222, 120, 44]
+)  # of scikit-image's astronaut: centre x, y between the eyes, mouth and cheeks; half side
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    pytest.importorskip("dlib", reason="dlib is not installed (pip install dlib-bin)")
+    skimage = pytest.importorskip(
+        "skimage.data", reason="scikit-image is not installed, which has the picture of a face"
+    )
+    return Image.fromarray(skimage.astronaut())
+
+
+def paste_face(astronaut, place, scale=2.0, size=(896, 896)):
+    """A picture with the astronaut's head and shoulders pasted so that the face is centred at `place`."""
+    head = astronaut.crop((110, 0, 340, 250))
+    head = head.resize((int(head.width * scale), int(head.height * scale)), Image.Resampling.BICUBIC)
+    rng = np.random.default_rng(0)
+    speckle = Image.fromarray(rng.integers(60, 90, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8))
+    picture = speckle.resize(size, Image.Resampling.NEAREST)
+    x, y = np.subtract(place, (FACE[:2] - [110, 0]) * scale)
+    picture.paste(head, (round(x), round(y)))
+    return picture
+
+
+def write_face_video(folder, astronaut, places, frames=64, scale=2.0, size=(896, 896)):
+    """A video whose face is at places[0] first, at places[1] in the middle, ..., each held for a while."""
+    folder.mkdir(parents=True)
+    for i, place in enumerate(places):
+        paste_face(astronaut, place, scale, size).save(folder / f"held_{i}.jpg", quality=92)
+    for t in range(frames):
+        os.link(folder / f"held_{t * len(places) // frames}.jpg", folder / f"img_{t:04d}.jpg")
+    for i in range(len(places)):
+        (folder / f"held_{i}.jpg").unlink()
+
+
+def test_the_crop_holds_the_face(astronaut, tmp_path):
+    source = tmp_path / "subjects3"
+    places = {"001": (440, 400), "002": (130, 160), "003": (780, 700)}  # the middle, and two corners
+    for subject, place in places.items():
+        write_face_video(source / subject / "anger/take000", astronaut, [place])
+    Image.new("RGB", (896, 896), "grey").save(tmp_path / "grey.jpg")
+    (source / "004/anger/take000").mkdir(parents=True)
+    for t in range(64):
+        os.link(tmp_path / "grey.jpg", source / f"004/anger/take000/img_{t:04d}.jpg")
+    target, report = data.prepare("mug", source, tmp_path / "data", 64)
+    assert report["left_out"] == {"no face found": ["004/anger/take000"]}
+    videos = data.load("mug", tmp_path / "data", 64, split="all")
+    for i, place in enumerate(places.values()):
+        x, y, side = np.array(report["crops"][f"{list(places)[i]}/anger/take000"]) * 896
+        assert np.abs(np.subtract((x, y), place)).max() < 30  # the face is 176 px wide
+        assert 176 <= side <= 350
+        # the pixels are those of that place, and the square lies inside the picture
+        left, top = np.clip((x - side / 2, y - side / 2), 0, 896 - side)
+        assert left <= place[0] - 88 and left + side >= place[0] + 88
+        assert top <= place[1] - 88 and top + side >= place[1] + 88
+        box = (left, top, left + side, top + side)
+        expected = paste_face(astronaut, place).resize((64, 64), Image.Resampling.BOX, box=box)
+        assert np.abs(videos[i][0].astype(int) - np.asarray(expected)).mean() < 4
+
+
+def test_small_pictures_as_oulus(astronaut, tmp_path):
+    folder = tmp_path / "NI/Strong/P001/Anger"
+    write_face_video(folder, astronaut, [(150, 120)], frames=20, scale=0.8, size=(320, 240))  # a face of 70 px
+    _, report = data.prepare("oulu", tmp_path, tmp_path / "data", 64)
+    x, y, side = np.array(report["crops"]["NI/Strong/P001/Anger"]) * 240
+    assert abs(x - 150) < 12 and abs(y - 120) < 12 and 70 <= side <= 140
+
+
+def test_one_square_for_a_moving_head(astronaut, tmp_path):
+    folder = tmp_path / "subjects3/001/anger/take000"
+    write_face_video(folder, astronaut, [(400, 400), (440, 400), (480, 400)])
+    _, report = data.prepare("mug", tmp_path, tmp_path / "data", 64)
+    assert abs(report["crops"]["subjects3/001/anger/take000"][0] * 896 - 440) < 25  # the median place
+    video = data.load("mug", tmp_path / "data", 64, split="all")[0].astype(int)
+    assert np.abs(video[0] - video[63]).mean() > 8  # the head moves in it
+
+
+def test_a_false_alarm_among_three_does_no_harm(monkeypatch, tmp_path):
+    places = iter([[0.5, 0.5, 0.2], [0.9, 0.1, 0.9], [0.52, 0.5, 0.22]])
+    monkeypatch.setattr(data, "find_face", lambda image: np.array(next(places)))
+    write_video(tmp_path / "video", (0, 0, 0), 20)
+    data.prepare_video(data.image_files(tmp_path / "video"), tmp_path / "part.npz", 16, "dlib", "RGB")
+    np.testing.assert_allclose(np.load(tmp_path / "part.npz")["crop"], [0.52, 0.5, 0.22 * 1.3])
+
+
+def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path):
+    """In 8-bit levels, against decoding in full: means below 1, where one JPEG quality step (92 to 90) makes 0.4."""
+    paste_face(astronaut, (440, 400)).save(tmp_path / "face.jpg", quality=92)
+    differences = {}
+    for side in (0.3, 0.45, 0.6, 1):
+        crop = (440 / 896, 400 / 896, side)
+        least = int(np.ceil(2 * 64 / side))
+        opened = [data.read_frame(lambda: Image.open(tmp_path / "face.jpg"), "RGB", n) for n in (896, least)]
+        assert opened[0].width == 896 and min(opened[1].size) >= least
+        full, reduced = (data.crop_square(image, crop, 64).astype(int) for image in opened)
+        differences[side, opened[1].width] = (np.abs(full - reduced).mean(), np.abs(full - reduced).max())
+    print({key: tuple(round(float(v), 2) for v in value) for key, value in differences.items()})
+    assert {width for _, width in differences} == {448, 224}  # both scales were met
+    assert max(mean for mean, _ in differences.values()) < 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kills, errors, speed, memory
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def command(kind, source, root, *more):
+    return [sys.executable, "data.py", "prepare", kind, "--source", str(source), "--data-root", str(root), *more]
+
+
+def link_videos(source, count, one):
+    """`count` videos of MUG's layout that are all links to the pictures of the video `one`: no disk, full work."""
+    for i in range(count):
+        take = source / f"{i // 12:03d}" / data.EXPRESSIONS[i % 5] / f"take{i % 12:03d}"
+        take.mkdir(parents=True)
+        for file in data.image_files(one):
+            os.link(file, take / file.name)
+
+
+def test_killed_and_started_again_gives_the_same_bytes(tmp_path, monkeypatch):
+    write_video(tmp_path / "one", (40, 40, 40), 64, size=(896, 896))
+    link_videos(tmp_path / "mug", 12, tmp_path / "one")
+    arguments = ("--detector", "center", "--workers", "2")
+    data.prepare("mug", tmp_path / "mug", tmp_path / "once", detector="center")
+    # killed once a part is there, as by a power cut: nothing in Python sees SIGKILL
+    running = subprocess.Popen(command("mug", tmp_path / "mug", tmp_path / "twice", *arguments), cwd=REPO)
+    parts = tmp_path / "twice" / ".mug-64-parts"
+    while running.poll() is None and len(list(parts.glob("*.npz"))) < 3:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    time.sleep(1)  # the workers end by themselves
+    done = len(list(parts.glob("*.npz")))
+    time.sleep(1)
+    assert 3 <= done < 12 and len(list(parts.glob("*.npz"))) == done
+    assert not (tmp_path / "twice" / "mug-64").exists()
+    missing = []
+    run_parts = data.prepare_parts
+    monkeypatch.setattr(
+        data,
+        "prepare_parts",
+        lambda jobs, n: (missing.extend(j for j in jobs if not j[1].exists()), run_parts(jobs, n)),
+    )
+    data.prepare("mug", tmp_path / "mug", tmp_path / "twice", detector="center")
+    assert len(missing) == 12 - done  # what was done is not done again
+    for name in ("mug-64/frames.npy", "mug-64/index.json", "mug-64.png"):
+        assert (tmp_path / "twice" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "twice").iterdir()) == ["mug-64", "mug-64.png"]
+
+
+def test_ctrl_c_is_one_line_and_other_settings_start_anew(tmp_path):
+    write_video(tmp_path / "one", (40, 40, 40), 64, size=(896, 896))
+    link_videos(tmp_path / "mug", 12, tmp_path / "one")
+    running = subprocess.Popen(
+        command("mug", tmp_path / "mug", tmp_path / "data", "--detector", "center", "--workers", "2"),
+        cwd=REPO, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    parts = tmp_path / "data" / ".mug-64-parts"
+    while running.poll() is None and not list(parts.glob("*.npz")):
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)  # as the terminal does: to the workers, too
+    error = running.communicate(timeout=60)[1]
+    assert running.returncode == 2 and "Traceback" not in error
+    assert error.splitlines()[-1] == "data.py: error: interrupted; the same command goes on where this one stopped"
+    before = set(parts.glob("*.npz"))
+    assert before
+    with pytest.raises(data.UserError, match="no video can be kept"):  # 65 frames: all too short, once they are read
+        data.assemble(tmp_path / "x", [("", [], {})] * len(before), sorted(before), 65, {})
+
+
+def test_errors_are_one_clear_line(mug, oulu, tmp_path, capsys, monkeypatch):
+    def fails(*arguments):
+        assert data.main(["prepare", *map(str, arguments), "--data-root", str(tmp_path / "data")]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("data.py: error: ") and error.count("\n") == 1, error
+        return error
+
+    assert "there is no folder" in fails("mug", "--source", tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    for error in (fails("mug", "--source", tmp_path / "empty"), fails("oulu", "--source", tmp_path / "empty")):
+        assert "found no picture" in error and "expected ..." in error and "licensed, ask for them at https://" in error
+    assert "found no picture" in fails("folder", "--source", tmp_path / "empty")
+    wrong = fails("oulu", "--source", oulu / "OriginalImg/OriginalImg/VL")  # the visible light half
+    assert "OriginalImg/NI/{Dark,Strong,Weak}/PNNN/EXPRESSION/NNN.jpeg" in wrong and "found pictures in" in wrong
+    assert "found pictures in" in fails("mug", "--source", oulu)
+    assert "can be kept: another expression 1" in fails(
+        "mug", "--source", mug / "subjects3/subjects3/001/neutral", "--detector", "center"
+    )
+    assert "--lighting is for oulu" in fails("mug", "--source", mug, "--lighting", "dark")
+    assert "at least 1" in fails("mug", "--source", mug, "--size", "-3")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "dlib", None)
+        data.face_detector.cache_clear()
+        assert "pip install dlib-bin, or use --detector center" in fails("mug", "--source", mug)
+        data.face_detector.cache_clear()
+    with monkeypatch.context() as patch:
+        (tmp_path / "films").mkdir()
+        (tmp_path / "films/one.mp4").write_bytes(b"")
+        patch.setitem(sys.modules, "av", None)
+        data.video_reader.cache_clear()
+        assert "pip install av" in fails("folder", "--source", tmp_path / "films")
+        data.video_reader.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(data.shutil, "disk_usage", lambda path: type("usage", (), {"free": 1_000_000}))
+        assert "preparing takes 0.01 GB in" in fails("mug", "--source", mug, "--detector", "center")
+    source = tmp_path / "weizmann"
+    write_video(source / "one", (0, 0, 0), 20)
+    assert "name of another data set" in fails("folder", "--source", source)
+    data.prepare("mug", mug, tmp_path / "data", 64, detector="center")
+    assert "already there" in fails("mug", "--source", mug, "--detector", "center")
+
+
+@pytest.mark.parametrize("name", ["mug", "oulu"])
+def test_unprepared_set_says_how_to_get_it(name, tmp_path):
+    with pytest.raises(
+        data.UserError, match=rf"ask for them at https://.*data\.py prepare {name} --source DIR .*--size 32"
+    ):
+        data.load(name, tmp_path, 32)
+
+
+def memory_of(pid):
+    """Bytes of a process and its children, what they share counted once (Linux: proportional set size)."""
+    total = 0
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for each in [pid, *children]:
+        for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
+            total += int(line.split()[1]) * 1024 if line.startswith("Pss:") else 0
+    return total
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from Linux's /proc")
+def test_speed_and_memory(astronaut, tmp_path):
+    """896x896 JPEGs with a face: 150 frames a second on two cores, and below 2 GB for 600 videos of 80 frames.
+
+    Speed is counted in processor time, so that it does not depend on who else uses the machine.
+    """
+    picture = np.asarray(paste_face(astronaut, (440, 400))).astype(float)
+    (tmp_path / "one").mkdir()
+    for t in range(80):  # the grain of a camera: without it a JPEG is small, and decoding it too easy
+        grain = np.random.default_rng(t).normal(0, 4, picture.shape)
+        Image.fromarray((picture + grain).clip(0, 255).astype(np.uint8)).save(tmp_path / f"one/{t}.jpg", quality=90)
+    peaks, processor, wall = {}, {}, {}
+    for count in (12, 48):
+        link_videos(tmp_path / f"mug{count}", count, tmp_path / "one")
+        began, peak = time.time(), 0
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        running = subprocess.Popen(
+            command("mug", tmp_path / f"mug{count}", tmp_path / f"d{count}", "--workers", "2"), cwd=REPO
+        )
+        while running.poll() is None:
+            try:
+                peak = max(peak, memory_of(running.pid))
+            except OSError:  # a process ended while we looked
+                pass
+            time.sleep(0.1)
+        assert running.returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        peaks[count], wall[count] = peak, time.time() - began
+        processor[count] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    growth = (peaks[48] - peaks[12]) / 36
+    whole = peaks[48] + growth * (600 - 48)
+    speed = 2 * (48 - 12) * 80 / (processor[48] - processor[12])  # the start of Python and torch does not count
+    print(f"\n{(tmp_path / 'one/0.jpg').stat().st_size / 1e3:.0f} kB a picture; {speed:.0f} frames/s on two cores")
+    print(f"by the clock: {36 * 80 / (wall[48] - wall[12]):.0f} frames/s at a load of {os.getloadavg()[0]:.1f}")
+    print(f"peak {peaks[12] / 1e6:.0f} MB at 12 videos, {peaks[48] / 1e6:.0f} MB at 48, so {whole / 1e6:.0f} MB at 600")
+    assert speed >= 150
+    assert whole < 2e9

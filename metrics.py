@@ -408,7 +408,7 @@ def run_clips(run, n, frames, seed, device):
 
 def about(**made_with):
     """What made a result, for its JSON: the arguments given here and the versions."""
-    return made_with | {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    return made_with | {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
 
 
 def write_json(path, result):
@@ -432,13 +432,13 @@ def table(title, rows):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def compare(videos, stride, fakes, frames, n, seed, net, cache=CACHE):
+def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
     """FVD of each set of `fakes` to clips of `videos` (real), and what it takes to read it.
 
-    fakes   a list of n clips each, made independently of each other
-    Returns fvd (the mean), fvd_std and fvds (of several), kvd, fvd_inf, and floor: FVD of n real clips to n others. Those
-    are of disjoint videos where there are 2 n videos, else two draws from the same videos, which flatters the floor; it
-    is None without 2 n different clips.
+    fakes   a list of n clips each, made independently of each other; cache: see `features`
+    Returns fvd (the mean), fvd_std and fvds (of several), kvd, fvd_inf, and floor: FVD of n real clips to n others.
+    Those are of disjoint videos where there are 2 n videos, else two draws from the same videos, which flatters the
+    floor; it is None without 2 n different clips.
     """
     for fake in fakes:
         if tuple(fake.shape[:2]) != (n, frames):
@@ -478,16 +478,21 @@ def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=N
     fakes = [run_clips(run, n, frames, seed, device)]
     fakes += [generate(run, n, frames, seed + i, device)["videos"] for i in range(1, repeats)]
     result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"]}
-    return write_json(Path(run) / "fvd.json", result | compare(videos, stride, fakes, frames, n, seed, net))
+    return write_json(Path(run) / "fvd.json", result | compare(videos, stride, fakes, frames, n, seed, net, CACHE))
 
 
 def compare_sources(a, b, n=624, frames=None, stride=2, size=64, seed=0, device="cpu", root="data", i3d=None):
     """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`."""
-    (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
     frames, net = frames or 16, load_i3d(i3d, device)
+    (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
     clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
     result = {"real": a, "fake": b, "size": real.frames.shape[1]}
-    return result | compare(real, real_stride, [clips], frames, n, seed, net)
+    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE)
+
+
+def evaluate(run, device="cpu"):
+    """What `--eval` of a model file does: the command `fvd RUN`. Returns its exit status."""
+    return main(["fvd", str(run), "--device", device])
 
 
 def fvd_table(r):

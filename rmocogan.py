@@ -126,8 +126,9 @@ class Latents(nn.Module):
         self.mlp = nn.Sequential(*layers, nn.Linear(50, 50))
 
     def draw(self, n, frames, generator):
-        """Noise of n videos: content z_C (n, 50) and motion eps (n, T, 10)."""  # new vs mocogan.py: no h(0), A.3
+        """Noise of n videos: content z_C (n, 50) and motion eps (n, T, 10)."""
         content = torch.randn(n, 50, generator=generator, device=generator.device)
+        # new vs mocogan.py: no h(0), A.3
         motion = torch.randn(n, frames, 10, generator=generator, device=generator.device)
         return content, motion
 

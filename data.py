@@ -1221,7 +1221,7 @@ def load_state(path, model, device="cpu"):
     except FileNotFoundError:
         raise UserError(f"no checkpoint at {path}") from None
     except Exception as error:  # a truncated file fails in many ways: zip, pickle, end of file, a missing key
-        raise UserError(f"{path} is damaged, or no checkpoint: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} is damaged, or no checkpoint ({type(error).__name__})") from None
     if found != model:
         raise UserError(f"{path} is a checkpoint of {found}.py, not of {model}.py")
     return state

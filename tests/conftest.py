@@ -1,4 +1,4 @@
-"""What the tests share: the real data where they are, a tiny data set, the GAN files, and children that may be killed."""
+"""What the tests share: the real data, a tiny data set, the GAN files, and children that may be killed."""
 
 import importlib
 import multiprocessing

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -51,9 +52,34 @@ def build(gan, size=32, width=8, **flags):
 
 
 def train(gan, argv):
-    """Train in this process, from whatever state the global generator is in; the run directory."""
+    """Train in this process, from whatever state the global generator is in, without the plot; the run directory."""
     torch.manual_seed(int(time.time()))
-    return gan.train(gan.parse_args(argv))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "plot_log", lambda *_: None)
+        return gan.train(gan.parse_args(argv))
+
+
+@pytest.fixture(scope="module")
+def runs(tiny, tmp_path_factory):
+    """For each file a run of two iterations, FILE, and one of four, FILE-4."""
+    root = tmp_path_factory.mktemp("runs")
+    small = "--size 32 --width 8 --batch 2 --stride 1 --device cpu".split()
+    for file in (mocogan, rmocogan, rjgan):
+        for out, iters in ((file.MODEL, "2"), (f"{file.MODEL}-4", "4")):
+            train(file, ["--data", str(tiny), *small, "--iters", iters, "--out", str(root / out)])
+    return root
+
+
+@pytest.fixture
+def run(gan, runs, tmp_path):
+    """A copy of the run of two iterations."""
+    return Path(shutil.copytree(runs / gan.MODEL, tmp_path / "begun"))
+
+
+@pytest.fixture
+def straight(gan, runs):
+    """The checkpoint of the run of four iterations."""
+    return checkpoint(runs / f"{gan.MODEL}-4")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -254,6 +280,17 @@ def test_rmocogan_motion_is_independent_of_the_content():
         assert torch.allclose(z[:, t, 50:], h, atol=1e-5)
 
 
+class Given(nn.Module):
+    """A GRU whose output was decided before."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, *_):
+        return self.output, None
+
+
 def test_rmocogan_content_residual():
     latents, content, motion = rmocogan_latents()
     z = latents(content, motion)
@@ -268,8 +305,7 @@ def test_rmocogan_content_residual():
     perturbed = z_M.clone()
     perturbed[:, [0, 1, 2, 4, 5, 6]] += 1
     out = []
-    for motions in (z_M, perturbed):  # delta_C(3) knows z_C and z_M(3), and no other step
-        latents.gru = lambda *_, motions=motions: (motions, None)
+    for latents.gru in (Given(z_M), Given(perturbed)):  # delta_C(3) knows z_C and z_M(3), and no other step
         out.append(latents(content, motion))
     assert torch.equal(out[0][:, 3], out[1][:, 3]) and not torch.equal(out[0][:, 2], out[1][:, 2])
 
@@ -372,7 +408,7 @@ def test_who_gets_a_gradient(gan, argv, terms):
     args, nets = gan.parse_args(argv()), build(gan).train()
     videos = data.from_arrays("noise", list(np.random.default_rng(0).integers(0, 256, (4, 20, 32, 32, 3), np.uint8)))
     real = gan.real_batch(videos, videos, args, seeded())
-    fake = gan.fake_batch(nets, args, torch.tensor([16]), 16, seeded())
+    fake = gan.fake_batch(nets, args, torch.tensor([16]), 16, seeded(), *([terms] if gan is rjgan else []))
     optimizers = {"D": Spy(nets, ("D_I", "D_V")), "G": Spy(nets, ("G_I", "R_M"))}
     before = {name: value.clone() for name, value in nets["G_I"].state_dict().items()}
     losses = gan.update(nets, optimizers, real, {term: fake[term] for term in terms})
@@ -464,16 +500,13 @@ def test_rjgan_decodes_only_the_terms_in_use(argv):
 
 @pytest.fixture
 def watched(gan, monkeypatch):
-    """watched(argv): train with an update that does nothing; what it was given, a list of (real, fake)."""
+    """watched(argv): train with an update that does nothing; the real batches it was given."""
 
     def watched(argv):
         batches = []
-
-        def update(nets, optimizers, real, fake):
-            batches.append((real, fake))
-            return {"D_none": torch.tensor(0.0)}
-
-        monkeypatch.setattr(gan, "update", update)
+        nothing = {"D_none": torch.tensor(0.0)}
+        monkeypatch.setattr(gan, "update", lambda nets, optimizers, real, fake: batches.append(real) or nothing)
+        monkeypatch.setattr(gan, "fake_batch", lambda *_: {})
         train(gan, argv)
         return batches
 
@@ -489,6 +522,11 @@ def coded(lengths):
     return videos
 
 
+def numbers(batches, term):
+    """The videos of `coded` that a term of these real batches comes from."""
+    return set(np.concatenate([number(real[term]).flatten() for real in batches]))
+
+
 def number(x, channel=0):
     """Which video each of (..., C, H, W) of `coded` ones comes from, or which frame."""
     return data.to_uint8(x)[..., 0, 0, channel]
@@ -498,15 +536,15 @@ def number(x, channel=0):
 def test_real_batches(gan, argv, watched, tmp_path, stride):
     np.save(tmp_path / "coded.npy", np.stack(coded([40] * 12)))
     batches = watched(argv("--data", tmp_path / "coded.npy", "--batch", 4, "--stride", stride, "--iters", 60))
-    for real, fake in batches:
-        assert {term: x.shape for term, x in real.items()} == {term: x.shape for term, x in fake.items()}
-        assert real["clips"].shape == (4, 16, 3, 32, 32)
+    for real in batches:
+        assert list(real) == list(terms_of(gan))
+        assert all(x.shape == ((4, 16) if term == "clips" else (4,)) + (3, 32, 32) for term, x in real.items())
         assert (np.diff(number(real["clips"], 1).astype(int)) == stride).all()
         assert (number(real["clips"]) == number(real["clips"])[:, :1]).all()
     for term in terms_of(gan):
-        assert set(np.concatenate([number(real[term]).flatten() for real, _ in batches])) == set(range(12))
+        assert numbers(batches, term) == set(range(12))
     if gan is rjgan:  # S_1 of the third line is another draw
-        assert any((number(real["frames"], 1) != number(real["summary"], 1)).any() for real, _ in batches)
+        assert any((number(real["frames"], 1) != number(real["summary"], 1)).any() for real in batches)
 
 
 @pytest.mark.parametrize(("fraction", "with_clips"), [(0.0, 11), (0.5, 5), (0.25, 8), (0.9, 1)])
@@ -516,9 +554,9 @@ def test_no_clip_of_a_frames_only_video(gan, argv, watched, tmp_path, capsys, fr
     clips = {}
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         batches = watched(argv(*flags, "--seed", seed, out=out))
-        clips[out] = set(np.concatenate([number(real["clips"]).flatten() for real, _ in batches]))
+        clips[out] = numbers(batches, "clips")
         assert len(clips[out]) == with_clips  # whole videos, the right number of them
-        assert set(np.concatenate([number(real["frames"]) for real, _ in batches])) == set(range(11))
+        assert numbers(batches, "frames") == set(range(11))
         assert f"D_I sees frames of 11 videos or images, D_V clips of {with_clips} videos" in capsys.readouterr().out
     assert clips["a"] == clips["b"]
     assert (clips["a"] != clips["c"]) == (fraction > 0)  # chosen by --seed
@@ -528,8 +566,8 @@ def test_short_videos_give_frames_alone(gan, argv, monkeypatch, watched):
     videos = data.from_arrays("coded", coded([40, 10, 31, 30]))
     monkeypatch.setattr(data, "load", lambda *_: videos)
     batches = watched(argv("--stride", 2, "--iters", 30, "--batch", 8))
-    assert set(np.concatenate([number(real["clips"]).flatten() for real, _ in batches])) == {0, 2}
-    assert set(np.concatenate([number(real["frames"]) for real, _ in batches])) == {0, 1, 2, 3}
+    assert numbers(batches, "clips") == {0, 2}
+    assert numbers(batches, "frames") == {0, 1, 2, 3}
 
 
 def test_single_images_join_the_frames(gan, argv, watched, tmp_path):
@@ -540,7 +578,7 @@ def test_single_images_join_the_frames(gan, argv, watched, tmp_path):
     flags = ("--data", tmp_path / "coded.npy", "--images", tmp_path / "pictures", "--batch", 16, "--iters", 40)
     batches = watched(argv(*flags))
     for term in terms_of(gan):
-        found = np.concatenate([number(real[term]).flatten() for real, _ in batches])
+        found = np.concatenate([number(real[term]).flatten() for real in batches])
         if term == "clips":
             assert set(found) == {0, 1, 2, 3}
         else:
@@ -628,10 +666,9 @@ def test_run_directory(gan, argv, tmp_path, capsys):
         assert picture.size == (2 + columns * 98, 2 + 8 * 98) and gif.size == (2 + 4 * 98, 2 + 2 * 98)
 
 
-def test_checkpoint_holds_what_it_should(gan, argv):
-    run = train(gan, argv("--iters", 3))
+def test_checkpoint_holds_what_it_should(gan, run):
     state = torch.load(run / "checkpoint.pt", weights_only=True)
-    assert state["model"] == gan.MODEL and state["iteration"] == 3
+    assert state["model"] == gan.MODEL and state["iteration"] == 2
     assert state["config"]["width"] == 8 and set(state["random"]) >= {"torch", "draws"}
     assert {key.split(".")[0] for key in state["nets"]} == {"G_I", "R_M", "D_I", "D_V"}
     nets = build(gan)
@@ -639,13 +676,12 @@ def test_checkpoint_holds_what_it_should(gan, argv):
         (group,) = state["optimizers"][side]["param_groups"]
         assert group["lr"] == 2e-4 and tuple(group["betas"]) == (0.5, 0.999) and group["weight_decay"] == 1e-5
         assert len(group["params"]) == sum(len(list(nets[name].parameters())) for name in names)
-        assert all(moments["step"] == 3 for moments in state["optimizers"][side]["state"].values())
+        assert all(moments["step"] == 2 for moments in state["optimizers"][side]["state"].values())
 
 
-def test_load_run(gan, argv):
-    run = train(gan, argv("--iters", 1))
+def test_load_run(gan, run):
     config, nets = gan.load_run(run)
-    assert config["model"] == gan.MODEL and config["iteration"] == 1 and config["size"] == 32
+    assert config["model"] == gan.MODEL and config["iteration"] == 2 and config["size"] == 32
     assert not any(module.training for module in nets.modules())
     saved = torch.load(run / "checkpoint.pt", weights_only=True)["nets"]
     assert all(torch.equal(value, saved[key]) for key, value in nets.state_dict().items())
@@ -653,7 +689,7 @@ def test_load_run(gan, argv):
 
 @pytest.mark.parametrize("size", [64, 128])
 def test_larger_sizes_train(gan, argv, size, tmp_path):
-    assert gan.main(argv("--size", size, "--width", 4, "--iters", 1, "--kappa", 18)) == 0
+    train(gan, argv("--size", size, "--width", 4, "--iters", 1, "--kappa", 18))
     columns = 17 if gan is rjgan else 16
     assert Image.open(tmp_path / "run" / "samples" / "000001.png").size == (
         2 + columns * (size + 2),
@@ -720,18 +756,16 @@ def test_runs_differ_by_seed_alone(gan, argv):
     assert not torch.equal(checkpoint(a)["/nets/D_I.net.1.weight"], checkpoint(c)["/nets/D_I.net.1.weight"])
 
 
-def test_looking_changes_no_weight(gan, argv):
-    quiet = train(gan, argv("--iters", 4, out="quiet"))
-    curious = train(gan, argv("--iters", 4, *"--sample-every 1 --log-every 1 --save-every 1".split(), out="curious"))
-    assert_equal(checkpoint(quiet), checkpoint(curious))
+def test_looking_changes_no_weight(gan, argv, straight):
+    curious = train(gan, argv("--iters", 4, *"--sample-every 1 --log-every 1 --save-every 1".split()))
+    assert_equal(checkpoint(curious), straight)
 
 
-def test_resume_of_a_finished_run_changes_nothing(gan, argv, tmp_path):
-    assert gan.main(argv()) == 0
-    before = checkpoint(tmp_path / "run")
-    assert gan.main(["--out", str(tmp_path / "run"), "--resume"]) == 0
-    assert_equal(before, checkpoint(tmp_path / "run"))
-    assert len(data.read_log(tmp_path / "run" / "log.csv")) == 1
+def test_resume_of_a_finished_run_changes_nothing(gan, run):
+    before = checkpoint(run)
+    assert gan.main(["--out", str(run), "--resume"]) == 0
+    assert_equal(before, checkpoint(run))
+    assert len(data.read_log(run / "log.csv")) == 1
 
 
 def test_terms_can_change_on_the_way(argv):
@@ -780,8 +814,7 @@ def die_while_saving(file, argv, moment):
 
 
 @pytest.mark.parametrize("moment", ["unwritten", 0.0, 0.5, 0.99, "unflushed", "unrenamed", "renamed"])
-def test_killed_while_saving(gan, argv, child, moment):
-    run = train(gan, argv("--iters", 2))
+def test_killed_while_saving(gan, run, straight, child, moment):
     whole = (run / "checkpoint.pt").read_bytes()
     go_on = ["--out", str(run), "--resume", "--iters", "4", "--save-every", "2", "--device", "cpu"]
     status, _, err = child(die_while_saving, gan.MODEL, go_on, moment)
@@ -791,7 +824,7 @@ def test_killed_while_saving(gan, argv, child, moment):
     else:
         assert (run / "checkpoint.pt").read_bytes() == whole
     gan.load_run(run)
-    assert_equal(checkpoint(train(gan, go_on)), checkpoint(train(gan, argv("--iters", 4, out="straight"))))
+    assert_equal(checkpoint(train(gan, go_on)), straight)
 
 
 def main_of(file, argv):
@@ -802,8 +835,8 @@ def main_of(file, argv):
 def test_killed_from_outside(argv, child, tmp_path):
     """A run that saves at every iteration, killed three times at moments that nobody chose."""
     flags = argv("--iters", 10**6, "--save-every", 1, "--sample-every", 10**6)
+    saved = tmp_path / "run" / "checkpoint.pt"
     for wait in (0.3, 0.5, 0.7):
-        saved = tmp_path / "run" / "checkpoint.pt"
         before = saved.stat().st_mtime if saved.exists() else 0
 
         def running(wait=wait, before=before):
@@ -881,8 +914,7 @@ def with_small_files(argv, limit):
     main_of("rjgan", argv)
 
 
-def test_full_disk_keeps_the_old_checkpoint(gan, argv, fails, child, tmp_path):
-    run = train(gan, argv("--iters", 2))
+def test_full_disk_keeps_the_old_checkpoint(gan, run, straight, fails, child):
     whole = (run / "checkpoint.pt").read_bytes()
     go_on = ["--out", str(run), "--resume", "--iters", "4"]
     (run / "checkpoint.tmp").symlink_to("/dev/full")  # every write there fails with "no space left on device"
@@ -894,7 +926,7 @@ def test_full_disk_keeps_the_old_checkpoint(gan, argv, fails, child, tmp_path):
             status, _, err = child(with_small_files, go_on, limit)
             assert status == 2 and err.count("\n") == 1 and "rjgan.py: error: cannot save" in err, (status, err)
             assert (run / "checkpoint.pt").read_bytes() == whole and not (run / "checkpoint.tmp").exists()
-    assert_equal(checkpoint(train(gan, go_on)), checkpoint(train(gan, argv("--iters", 4, out="straight"))))
+    assert_equal(checkpoint(train(gan, go_on)), straight)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -969,21 +1001,6 @@ def test_init_of_nothing_usable(argv, fails, tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def runs(tiny, tmp_path_factory):
-    """A run of two iterations of each file."""
-    root = tmp_path_factory.mktemp("runs")
-    small = "--size 32 --width 8 --batch 2 --stride 1 --iters 2 --device cpu".split()
-    for file in (mocogan, rmocogan, rjgan):
-        file.train(file.parse_args(["--data", str(tiny), *small, "--out", str(root / file.MODEL)]))
-    return root
-
-
-@pytest.fixture
-def run(gan, runs):
-    return runs / gan.MODEL
-
-
 def test_sample_writes_the_same_videos_for_a_seed(gan, run):
     found = {}
     for key, flags in {"a": (), "b": (), "seed": ("--seed", "1")}.items():
@@ -1017,7 +1034,8 @@ def test_sample_in_memory(gan, run):
         assert torch.equal(half[name], drawn[name]) and not torch.equal(half[other], drawn[other])
         assert not torch.equal(half["videos"], drawn["videos"])
     if gan is not rjgan:  # without a summary frame, a frame of each video
-        assert all((video == image).flatten(1).all(1).any() for video, image in zip(*map(drawn.get, ("videos", "images"))))  # fmt: skip
+        pairs = zip(drawn["videos"], drawn["images"], strict=True)
+        assert all((video == image).flatten(1).all(1).any() for video, image in pairs)
 
 
 def test_longer_videos_begin_as_shorter_ones(gan, run):
@@ -1032,9 +1050,7 @@ def test_longer_videos_begin_as_shorter_ones(gan, run):
 def test_figures(gan, run):
     assert gan.main(["--out", str(run), "--sample", "2"]) == 0
     columns = 17 if gan is rjgan else 16
-    sizes = {
-        name: Image.open(run / "figures" / f"{name}.png").size for name in ("images", "content_motion", "interpolation")
-    }
+    sizes = {path.stem: Image.open(path).size for path in (run / "figures").iterdir()}
     assert sizes["images"] == (2 + 16 * 98, 2 + 4 * 98)
     assert sizes["content_motion"] == (2 + columns * 98, 2 + 9 * 98)
     assert sizes["interpolation"] == (2 + columns * 98, 2 + 8 * 98)
@@ -1054,12 +1070,11 @@ def test_figures_hold_what_they_name(gan, run, monkeypatch, tmp_path):
     assert (between["motion"] == between["motion"][:1]).all()
 
 
-def test_sample_of_a_run_without_grids_yet(gan, argv, tmp_path, child):
+def test_sample_of_a_run_without_grids_yet(gan, run):
     """A run that was killed after its first save, before its first grid."""
-    train(gan, argv())
-    for file in (tmp_path / "run" / "samples").iterdir():
+    for file in (run / "samples").iterdir():
         file.unlink()
-    assert gan.main(["--out", str(tmp_path / "run"), "--sample", "2"]) == 0
+    assert gan.main(["--out", str(run), "--sample", "2"]) == 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,281 @@
+"""Wrong inputs to the GAN files: one clear line on stderr, exit status 2, and nothing lost."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import data
+import mocogan
+import rjgan
+
+
+@pytest.fixture(scope="module")
+def begun(tiny, tmp_path_factory):
+    """A run of one iteration of a GAN file, made once: begun(gan)."""
+    made = {}
+
+    def begun(gan):
+        if gan.MODEL not in made:
+            out = tmp_path_factory.mktemp(gan.MODEL) / "run"
+            small = "--size 32 --width 8 --batch 2 --stride 1 --iters 1 --device cpu".split()
+            made[gan.MODEL] = gan.train(gan.parse_args(["--data", str(tiny), *small, "--out", str(out)]))
+        return made[gan.MODEL]
+
+    return begun
+
+
+@pytest.fixture
+def run(gan, begun, tmp_path):
+    """A copy of that run."""
+    return Path(shutil.copytree(begun(gan), tmp_path / "run"))
+
+
+def contents(folder):
+    """Every file below a folder with its bytes."""
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Flags
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--size 48", "invalid choice: 48"),
+        ("--size big", "--size"),
+        ("--batch 0", "--batch"),
+        ("--iters -5", "--iters"),
+        ("--stride 0", "--stride"),
+        ("--width 0", "--width"),
+        ("--lr fast", "--lr"),
+        ("--frames 15", "--frames 15: the video discriminator needs at least 16"),
+        ("--kappa 15", "--kappa 15"),
+        ("--kappa 18.5", "--kappa 18.5"),
+        ("--kappa all", "--kappa all"),
+        ("--frames 20 --kappa 19", "at least --frames 20"),
+        ("--frames-only 1", "--frames-only 1.0"),
+        ("--frames-only -0.1", "--frames-only"),
+        ("--frames-only nan", "--frames-only"),
+        ("--device tpu", "--device"),
+        ("--nosuch 1", "--nosuch"),
+        ("--iter 5", "--iter"),  # no abbreviations: a flag that comes later must not change what a command means
+        ("stray", "stray"),
+    ],
+)
+def test_wrong_flags(gan, argv, fails, tmp_path, flags, words):
+    fails(gan.main, argv(*flags.split()), words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--terms summary --summary-every 2", "--terms summary alone needs --summary-every 1"),
+        ("--terms images", "--terms"),
+        ("--terms", "--terms"),
+        ("--residual next", "--residual"),
+        ("--summary-every 0", "--summary-every"),
+    ],
+)
+def test_wrong_flags_of_rjgan(argv, fails, tmp_path, flags, words):
+    fails(rjgan.main, argv(*flags.split()), words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_flags_of_rjgan_are_unknown_elsewhere(argv, fails):
+    for flags in (("--terms", "frames"), ("--residual", "previous"), ("--summary-every", "2")):
+        fails(mocogan.main, argv(*flags), flags[0])
+
+
+def test_every_flag_has_help(gan, capsys):
+    with pytest.raises(SystemExit) as error:
+        gan.parse_args(["--help"])
+    assert error.value.code == 0
+    text = capsys.readouterr().out
+    for flag in vars(gan.parse_args([])):
+        _, found, rest = text.partition("\n  --" + flag.replace("_", "-"))
+        entry = rest.split("\n  --")[0].split("\n", 1)
+        words = " ".join(entry).split()
+        assert found and len([word for word in words if word.islower()]) >= 2, flag
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Data
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_data(gan, argv, fails, tmp_path):
+    (tmp_path / "empty").mkdir()
+    fails(gan.main, argv("--data", "nosuch"), "no data set or path called 'nosuch'", "faces", "weizmann")
+    fails(gan.main, argv("--data", tmp_path / "empty"), "no videos in", "empty: expected", "VIDEO/FRAME.png")
+    missing = "python data.py download weizmann"
+    fails(gan.main, argv("--data", "weizmann", "--data-root", tmp_path / "empty"), "72 of 72 strips missing", missing)
+    (tmp_path / "text.npy").write_text("no array")
+    fails(gan.main, argv("--data", tmp_path / "text.npy"), "cannot read", "text.npy")
+    fails(gan.main, argv("--images", tmp_path / "nosuch"), "no folder of images at", "nosuch")
+    fails(gan.main, argv("--images", tmp_path / "empty"), "no images in")
+    assert not (tmp_path / "run").exists()
+
+
+def test_clips_longer_than_every_video(gan, argv, fails, tmp_path):
+    fails(gan.main, argv("--stride", 3), "clips span 46 frames, and the longest video of", "has 40")
+    fails(gan.main, argv("--frames", 41, "--kappa", 41), "clips span 41 frames")
+    assert not (tmp_path / "run").exists()
+
+
+def test_unreadable_image(gan, argv, fails, tmp_path):
+    for video in range(2):
+        (tmp_path / "mine" / f"v{video}").mkdir(parents=True)
+        for frame in range(20):
+            Image.new("RGB", (32, 32)).save(tmp_path / "mine" / f"v{video}" / f"{frame}.png")
+    victim = tmp_path / "mine" / "v1" / "13.png"
+    victim.write_bytes(victim.read_bytes()[:40])
+    fails(gan.main, argv("--data", tmp_path / "mine"), "cannot read the image", victim)
+    assert not (tmp_path / "run").exists()
+
+
+def test_truncated_strip(gan, argv, fails, tmp_path, weizmann):
+    for name in data.WEIZMANN_FILES:
+        (tmp_path / "weizmann" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "weizmann" / name).symlink_to(weizmann / "weizmann" / name)
+    victim = tmp_path / "weizmann" / data.WEIZMANN_FILES[3]
+    whole = victim.read_bytes()
+    victim.unlink()
+    victim.write_bytes(whole[: len(whole) // 2])
+    fails(gan.main, argv("--data", "weizmann", "--data-root", tmp_path), "cannot read the image", victim)
+    assert not (tmp_path / "run").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Run directories
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_out_that_holds_a_run(gan, argv, run, fails):
+    before = contents(run)
+    fails(gan.main, argv(), f"{run} already holds a run", "--resume", "--overwrite")
+    assert contents(run) == before
+    for wrong in (("--data", "nosuch"), ("--stride", 3), ("--init", "nosuch"), ("--images", "nosuch")):
+        fails(gan.main, argv("--overwrite", *wrong))  # nothing is deleted for a run that cannot begin
+        assert contents(run) == before, wrong
+    gan.train(gan.parse_args(argv("--overwrite", "--iters", 3)))
+    assert data.load_state(run / "checkpoint.pt", gan.MODEL)["iteration"] == 3
+
+
+def test_overwrite_leaves_what_is_no_run(gan, argv, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    gan.train(gan.parse_args(argv("--overwrite", "--iters", 1)))
+    assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
+
+
+def test_no_run_to_go_on_with(gan, fails, tmp_path):
+    for flag in (("--resume",), ("--sample", "2"), ("--eval",)):
+        fails(gan.main, ["--out", str(tmp_path / "nosuch"), *flag], "no run to go on with in", "nosuch")
+        assert not (tmp_path / "nosuch").exists()
+
+
+def test_damaged_runs(gan, run, fails):
+    whole = (run / "checkpoint.pt").read_bytes()
+    half, last = len(whole) // 2, len(whole) - 1
+    for length in (0, 1, 100, half, last):
+        (run / "checkpoint.pt").write_bytes(whole[:length])
+        before = contents(run)
+        for flags in (("--resume", "--iters", "2"), ("--sample", "2")):
+            fails(gan.main, ["--out", str(run), *flags], run / "checkpoint.pt", "damaged")
+            assert contents(run) == before  # log and configuration are as they were
+    (run / "checkpoint.pt").unlink()
+    for flags in (("--resume",), ("--sample", "2")):
+        fails(gan.main, ["--out", str(run), *flags], f"no checkpoint at {run / 'checkpoint.pt'}")
+    (run / "config.json").write_text("{")
+    fails(gan.main, ["--out", str(run), "--resume"], "no run to go on with in")
+
+
+def test_checkpoint_of_another_model(gan, begun, fails, tmp_path):
+    other = mocogan if gan is rjgan else rjgan
+    run = Path(shutil.copytree(begun(other), tmp_path / "other"))
+    before = contents(run)
+    for flags in (("--resume", "--iters", "2"), ("--sample", "2")):
+        words = f"checkpoint.pt is a checkpoint of {other.MODEL}.py, not of {gan.MODEL}.py"
+        fails(gan.main, ["--out", str(run), *flags], words)
+        assert contents(run) == before
+
+
+def test_checkpoint_of_another_size(gan, run, fails):
+    before = contents(run)
+    flags = ["--out", str(run), "--resume", "--iters", "2"]
+    fails(gan.main, [*flags, "--width", "16"], "was trained with --width 8, not 16")
+    fails(gan.main, [*flags, "--size", "64"], "was trained with --size 32, not 64")
+    assert contents(run) == before
+
+
+def test_checkpoint_is_read_without_running_code(gan, run, fails, tmp_path):
+    """A checkpoint from somebody else cannot do anything but be refused."""
+    torch.save({"model": gan.MODEL, "evil": Path("/tmp")}, run / "checkpoint.pt")
+    fails(gan.main, ["--out", str(run), "--resume"], "damaged, or no checkpoint")
+
+
+def test_out_that_cannot_be_written(gan, argv, fails, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    fails(gan.main, argv(out="file"), tmp_path / "file")
+    fails(gan.main, argv(out="file/below"), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_read_only_out(gan, argv, fails, tiny):
+    with tempfile.TemporaryDirectory() as folder:  # not below tmp_path, which nobody else may enter
+        os.chmod(folder, 0o555)
+        path = Path(folder) / "tiny.npy"
+        root = os.geteuid() == 0
+        if root:
+            shutil.copy(tiny, path)
+            os.seteuid(65534)  # root may write anywhere
+        try:
+            flags = argv("--out", Path(folder) / "run")
+            fails(
+                gan.main, [*flags, *(("--data", str(path)) if root else ())], "Permission denied", Path(folder) / "run"
+            )
+        finally:
+            if root:
+                os.seteuid(0)
+        assert not (Path(folder) / "run").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the program says
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_slow_cpu_is_told_how_long_it_takes(gan, argv, monkeypatch, capsys):
+    """After three iterations, days and flags; then it goes on."""
+    monkeypatch.setattr(gan, "update", lambda *_: {"D_none": torch.tensor(0.0)})
+    gan.train(gan.parse_args(argv("--iters", 3)))
+    assert "on this CPU" not in capsys.readouterr().out
+    clock = iter(range(0, 10**6, 10))  # ten seconds pass at every look at the clock
+    monkeypatch.setattr(data.time, "perf_counter", lambda: next(clock))
+    log = data.Log(Path(os.devnull + "-none"), 0, 100000)
+    for _ in range(3):
+        log.add({})
+    log.warn_if_slow(100000)
+    text = capsys.readouterr().out
+    days = 10 / 3 * 100000 / 86400
+    assert f"about {days:.0f} days on this CPU" in text and "--size 32" in text
+
+
+def test_resolved_flags_are_printed_and_saved(gan, argv, run, capsys):
+    config = json.loads((run / "config.json").read_text())
+    capsys.readouterr()
+    gan.train(gan.parse_args(["--out", str(run), "--resume", "--iters", "2", "--lr", "0.001"]))
+    printed = json.loads("{" + capsys.readouterr().out.partition("{")[2].rpartition("}")[0] + "}")
+    saved = json.loads((run / "config.json").read_text())
+    assert printed == saved
+    changed = {key for key in saved if saved[key] != config[key]}
+    assert changed == {"iters", "lr", "resume"} | ({"out"} if saved["out"] != config["out"] else set())

@@ -756,7 +756,6 @@ def join(videos, others):
 # Preparation of licensed sets and of anybody's videos
 # ---------------------------------------------------------------------------------------------------------------------
 
-EXPRESSIONS = ("anger", "disgust", "happiness", "sadness", "surprise")  # the five that the paper keeps (A.4)
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif"}
 
 
@@ -990,7 +989,7 @@ def sort_out(videos, lighting, min_frames):
     """Split what `find_videos` found by what is known before any picture is read: (videos to prepare, {why: paths})."""
     chosen, left_out = [], {}
     for path, files, labels in videos:
-        if labels.get("expression", EXPRESSIONS[0]) not in EXPRESSIONS:
+        if "expression" in labels and labels["expression"] not in EXPRESSIONS:  # the five that the paper keeps, A.4
             left_out.setdefault("another expression", []).append(path)
         elif lighting and labels["lighting"] not in lighting:
             left_out.setdefault("another lighting", []).append(path)

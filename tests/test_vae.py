@@ -416,7 +416,7 @@ def test_a_short_run_lowers_the_elbo_loss_of_the_test_split(vae, argv, tmp_path)
         with torch.no_grad():
             parts = vae.elbo_parts(nets, clips.expand(16, -1, -1, -1, -1), vae.seeded(0, "cpu"))
         losses.append(float((parts["kl_content"] + parts["kl_motion"] - parts["reconstruction"]).mean()))
-    assert losses[0] - losses[1] > 1000, losses
+    assert losses[0] - losses[1] > 5000, losses  # 6500 when this was written
 
 
 def test_errors_are_one_line(vae, argv, fails, tmp_path):

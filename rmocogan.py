@@ -485,7 +485,7 @@ def main(argv=None):
         if args.eval:
             import metrics
 
-            return metrics.evaluate(args.out, device=args.device)
+            return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device])
         out = Path(args.out) if args.sample else train(args)
         _, nets = load_run(out, args.device)
         generator = seeded(args.seed, args.device)

@@ -327,7 +327,7 @@ def command(kind, source, root, *more):
 def link_videos(source, count, one):
     """`count` videos of MUG's layout that are all links to the pictures of the video `one`: no disk, full work."""
     for i in range(count):
-        take = source / f"{i // 12:03d}" / data.EXPRESSIONS[i % 5] / f"take{i % 12:03d}"
+        take = source / f"{i // 12:03d}" / list(data.EXPRESSIONS)[i % 5] / f"take{i % 12:03d}"
         take.mkdir(parents=True)
         for file in data.image_files(one):
             os.link(file, take / file.name)

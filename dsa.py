@@ -385,7 +385,8 @@ def train(args):
 
             if iteration == first + 3 and args.device == "cpu":
                 log.warn_if_slow(args.iters)
-            last = iteration == args.iters or bool(signals)
+            stopping = bool(signals)  # read once: a signal that comes later than this is for the next iteration
+            last = iteration == args.iters or stopping
             saving = last or iteration % args.save_every == 0
             if saving or iteration % args.log_every == 0:  # losses are read only here: on CUDA reading is waiting
                 log.check(iteration)
@@ -396,7 +397,7 @@ def train(args):
             if last or iteration % args.sample_every == 0:
                 save_samples(nets, out / "samples", iteration, args)
                 data.plot_log(out / "log.csv", out / "losses.png")
-            if signals:
+            if stopping:
                 raise data.UserError(f"stopped at iteration {iteration}, which is saved; --out {out} --resume goes on")
     log.bar.close()
     return out
@@ -476,7 +477,7 @@ def parse_args(argv=None):
     add("--sample-every", type=positive, default=1000, metavar="N", help="iterations between sample grids (1000)")
     add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints (1000)")
     add("--sample", type=positive, metavar="N", help="draw N videos of a trained run: samples.npy and figures")
-    add("--eval", action="store_true", help="evaluate a trained run with metrics.py")
+    add("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by their bounds")
     # this model's own
     add("--eval-videos", type=positive, metavar="N", help="evaluate on N videos of the test split (default all)")
     args = parser.parse_args(argv)
@@ -516,8 +517,9 @@ def main(argv=None):
         save_figures(nets, out / "figures", real, generator)
     except (data.UserError, OSError) as error:
         fail(error)
-    latest = max((out / "samples").glob("*.png"))
-    print(f"look at   {latest}  {latest.with_suffix('.gif')}  {out / 'figures'}")
+    for latest in sorted((out / "samples").glob("*.png"))[-1:]:  # none yet in a run that was killed early
+        print(f"look at   {latest}  {latest.with_suffix('.gif')}")
+    print(f"figures   {out / 'figures'}")
     print(f"try next  python {MODEL}.py --out {out} --sample 64 --frames 64   (any length; then --eval)")
     return 0
 

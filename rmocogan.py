@@ -439,7 +439,7 @@ def parse_args(argv=None):
     add("--sample-every", type=positive, default=1000, metavar="N", help="iterations between sample grids (1000)")
     add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints (1000)")
     add("--sample", type=positive, metavar="N", help="draw N videos of a trained run: samples.npy and figures")
-    add("--eval", action="store_true", help="evaluate a trained run with metrics.py")
+    add("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by their bounds")
     # this model's own
     add("--noise", type=float, default=0.1, metavar="SIGMA", help="noise added in the discriminators (default 0.1)")
     add("--kappa", default="16", metavar="N", help="frames of a generated video; data: the lengths of the data's (16)")

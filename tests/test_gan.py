@@ -1080,3 +1080,37 @@ def test_sample_of_a_run_without_grids_yet(gan, run):
 # ---------------------------------------------------------------------------------------------------------------------
 # It learns
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def energy_distance(a, b):
+    """Between two sets of vectors: 0 if they come from one distribution."""
+    between, within_a, within_b = (torch.cdist(x, y).mean() for x, y in ((a, b), (a, a), (b, b)))
+    return (2 * between - within_a - within_b).item()
+
+
+def far_from(real, videos):
+    """The energy distance of two sets of videos' frames, on averages of 4x4 pixels."""
+    frames = (nn.functional.avg_pool2d(x.flatten(0, 1), 4).flatten(1) for x in (real, videos))
+    return energy_distance(*frames)
+
+
+def motion(videos):
+    return (videos[:, 1:] - videos[:, :-1]).abs().mean().item()
+
+
+@pytest.mark.slow
+def test_200_iterations_beat_the_untrained_generator(gan, argv, tiny):
+    """Measured: 15.8 untrained, after 200 iterations 6.2 to 10.3 by file and seed, 0.3 for real against real."""
+    flags = argv("--iters", 200, "--batch", 8, "--seed", 1)
+    torch.manual_seed(1)
+    nets = {"untrained": gan.build(gan.parse_args(flags)).eval()}
+    _, nets["trained"] = gan.load_run(train(gan, flags))
+    real = data.load(str(tiny), size=32, split="all").clips(16, 16, 1, seeded(9))
+    drawn = {name: gan.sample(net, 16, 16, seeded(1))["videos"] for name, net in nets.items()}
+    distance = {name: far_from(real, videos) for name, videos in drawn.items()}
+    print(gan.MODEL, distance, {name: motion(videos) / motion(real) for name, videos in drawn.items()})
+    assert distance["untrained"] > 14
+    assert distance["trained"] < 0.8 * distance["untrained"]
+    assert motion(drawn["untrained"]) < 0.1 * motion(real) < 0.3 * motion(real) < motion(drawn["trained"])
+    pairs = torch.cdist(drawn["trained"].flatten(1), drawn["trained"].flatten(1))
+    assert pairs.fill_diagonal_(9e9).min() > 0.05 * torch.cdist(real.flatten(1), real.flatten(1)).mean()  # no collapse

@@ -975,8 +975,6 @@ def prepare_parts(jobs, workers):
             futures = [pool.submit(prepare_video, *job) for job in missing]
             for future in tqdm(as_completed(futures), "preparing", len(jobs), initial=done, unit="video", disable=None):
                 future.result()
-        except KeyboardInterrupt:
-            raise UserError("interrupted; the same command goes on where this one stopped") from None
         except BrokenProcessPool:
             raise UserError(
                 "a worker died (was memory short?); the same command goes on, --workers 1 saves memory"
@@ -1085,11 +1083,11 @@ def prepare(kind, source, root="data", size=64, detector=None, lighting=None, mi
 def print_report(kind, target, report):
     """What was kept and what not, and why; the pictures and videos that ask for a look by their paths."""
     describe(read_prepared(target, target.name, "all"))
-    left_out = report["left_out"]
+    left_out, look_at = report["left_out"], ("no face found", "unreadable")
     found = report["kept"] + sum(map(len, left_out.values()))
     print(f"kept {report['kept']} of {found} videos" + (" (the paper ends with 633)" if kind == "mug" else ""))
     for why, paths in left_out.items():
-        print(f"  {why}: {len(paths)}" + "".join(f"\n    {path}" for path in paths if why == "no face found"))
+        print(f"  {why}: {len(paths)}" + "".join(f"\n    {path}" for path in paths if why in look_at))
     if report["unreadable"]:
         print(f"unreadable pictures, left out: {len(report['unreadable'])}")
         print("\n".join(f"    {path}" for path in report["unreadable"]))
@@ -1485,6 +1483,8 @@ def main(argv=None):
             print_report(args.kind, *prepare(args.kind, args.source, args.data_root, *options))
     except (UserError, OSError) as error:
         fail(error)
+    except KeyboardInterrupt:
+        fail("interrupted; started again, prepare goes on from here")
     return 0
 
 

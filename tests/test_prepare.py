@@ -274,12 +274,19 @@ def test_the_crop_holds_the_face(astronaut, tmp_path):
         assert np.abs(videos[i][0].astype(int) - np.asarray(expected)).mean() < 4
 
 
+def test_the_most_certain_of_several_faces(astronaut):
+    small = astronaut.resize((384, 384))  # at this size dlib also sees a face in the shuttle behind her
+    assert len(data.face_detector()(np.asarray(small.convert("L")), 0)) == 2
+    x, y, side = data.find_face(small) * 512
+    assert abs(x - FACE[0]) < 15 and abs(y - FACE[1]) < 15 and 60 < side < 120
+
+
 def test_small_pictures_as_oulus(astronaut, tmp_path):
     folder = tmp_path / "NI/Strong/P001/Anger"
-    write_face_video(folder, astronaut, [(150, 120)], frames=20, scale=0.8, size=(320, 240))  # a face of 70 px
+    write_face_video(folder, astronaut, [(150, 120)], frames=20, scale=0.5, size=(320, 240))  # a face of 44 px
     _, report = data.prepare("oulu", tmp_path, tmp_path / "data", 64)
     x, y, side = np.array(report["crops"]["NI/Strong/P001/Anger"]) * 240
-    assert abs(x - 150) < 12 and abs(y - 120) < 12 and 70 <= side <= 140
+    assert abs(x - 150) < 10 and abs(y - 120) < 10 and 44 <= side <= 90
 
 
 def test_one_square_for_a_moving_head(astronaut, tmp_path):
@@ -299,20 +306,32 @@ def test_a_false_alarm_among_three_does_no_harm(monkeypatch, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "part.npz")["crop"], [0.52, 0.5, 0.22 * 1.3])
 
 
-def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path):
-    """In 8-bit levels, against decoding in full: means below 1, where one JPEG quality step (92 to 90) makes 0.4."""
-    paste_face(astronaut, (440, 400)).save(tmp_path / "face.jpg", quality=92)
-    differences = {}
+def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path, monkeypatch):
+    """Against decoding in full: mean differences of 0.2 to 0.5 of 255 levels; with half the pixels it is up to 1.5."""
+    (tmp_path / "video").mkdir()
+    paste_face(astronaut, (440, 400)).save(tmp_path / "video/face.jpg", quality=92)
+    read, widths, found = data.read_frame, [], {}
+
+    def watched(open_frame, mode, least):
+        image = read(open_frame, mode, least)
+        widths.append(image.width)
+        return image
+
     for side in (0.3, 0.45, 0.6, 1):
-        crop = (440 / 896, 400 / 896, side)
-        least = int(np.ceil(2 * 64 / side))
-        opened = [data.read_frame(lambda: Image.open(tmp_path / "face.jpg"), "RGB", n) for n in (896, least)]
-        assert opened[0].width == 896 and min(opened[1].size) >= least
-        full, reduced = (data.crop_square(image, crop, 64).astype(int) for image in opened)
-        differences[side, opened[1].width] = (np.abs(full - reduced).mean(), np.abs(full - reduced).max())
-    print({key: tuple(round(float(v), 2) for v in value) for key, value in differences.items()})
-    assert {width for _, width in differences} == {448, 224}  # both scales were met
-    assert max(mean for mean, _ in differences.values()) < 1
+        monkeypatch.setattr(data, "find_face", lambda image, side=side: np.array([440 / 896, 400 / 896, side / 1.3]))
+        for name, reader in (
+            ("full", lambda open_frame, mode, least: read(open_frame, mode, 896)),
+            ("reduced", watched),
+        ):
+            monkeypatch.setattr(data, "read_frame", reader)
+            data.prepare_video(data.image_files(tmp_path / "video"), tmp_path / f"{name}.npz", 64, "dlib", "RGB")
+        full, reduced = (np.load(tmp_path / f"{name}.npz")["frames"].astype(int) for name in ("full", "reduced"))
+        difference = np.abs(full - reduced)
+        found[side, widths[-1]] = float(difference.mean().round(2)), int(difference.max())
+    print({f"side {side:.0%}, decoded {width} px wide": value for (side, width), value in found.items()})
+    assert {width for _, width in found} == {448, 224}  # both scales were met
+    assert max(mean for mean, _ in found.values()) < 0.6
+    assert max(largest for _, largest in found.values()) < 8
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -333,55 +352,69 @@ def link_videos(source, count, one):
             os.link(file, take / file.name)
 
 
+def children_of(pid):
+    """Process ids of the children of a process, on Linux."""
+    file = Path(f"/proc/{pid}/task/{pid}/children")
+    return file.read_text().split() if file.exists() else []
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] not in "ZX"  # ended, but nobody looked
+    except OSError:
+        return False
+
+
 def test_killed_and_started_again_gives_the_same_bytes(tmp_path, monkeypatch):
     write_video(tmp_path / "one", (40, 40, 40), 64, size=(896, 896))
     link_videos(tmp_path / "mug", 12, tmp_path / "one")
-    arguments = ("--detector", "center", "--workers", "2")
     data.prepare("mug", tmp_path / "mug", tmp_path / "once", detector="center")
-    # killed once a part is there, as by a power cut: nothing in Python sees SIGKILL
+    arguments = ("--detector", "center", "--workers", "2")
     running = subprocess.Popen(command("mug", tmp_path / "mug", tmp_path / "twice", *arguments), cwd=REPO)
     parts = tmp_path / "twice" / ".mug-64-parts"
     while running.poll() is None and len(list(parts.glob("*.npz"))) < 3:
         time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
+    workers = children_of(running.pid)
+    running.send_signal(signal.SIGKILL)  # as by a power cut: nothing in Python sees it
     assert running.wait() == -signal.SIGKILL
-    time.sleep(1)  # the workers end by themselves
-    done = len(list(parts.glob("*.npz")))
-    time.sleep(1)
-    assert 3 <= done < 12 and len(list(parts.glob("*.npz"))) == done
-    assert not (tmp_path / "twice" / "mug-64").exists()
-    missing = []
-    run_parts = data.prepare_parts
-    monkeypatch.setattr(
-        data,
-        "prepare_parts",
-        lambda jobs, n: (missing.extend(j for j in jobs if not j[1].exists()), run_parts(jobs, n)),
-    )
+    deadline = time.time() + 10
+    while any(map(is_alive, workers)) and time.time() < deadline:
+        time.sleep(0.01)
+    assert not any(map(is_alive, workers))
+    done = {part: part.stat().st_mtime_ns for part in parts.glob("*.npz")}
+    assert 3 <= len(done) < 12 and not (tmp_path / "twice" / "mug-64").exists()
+
+    assemble = data.assemble
+
+    def checked(*arguments):  # what was done is not done again
+        assert {part: part.stat().st_mtime_ns for part in done} == done
+        return assemble(*arguments)
+
+    monkeypatch.setattr(data, "assemble", checked)
     data.prepare("mug", tmp_path / "mug", tmp_path / "twice", detector="center")
-    assert len(missing) == 12 - done  # what was done is not done again
     for name in ("mug-64/frames.npy", "mug-64/index.json", "mug-64.png"):
         assert (tmp_path / "twice" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
     assert sorted(path.name for path in (tmp_path / "twice").iterdir()) == ["mug-64", "mug-64.png"]
 
 
-def test_ctrl_c_is_one_line_and_other_settings_start_anew(tmp_path):
-    write_video(tmp_path / "one", (40, 40, 40), 64, size=(896, 896))
-    link_videos(tmp_path / "mug", 12, tmp_path / "one")
+def test_ctrl_c_is_one_line(tmp_path):
+    write_video(tmp_path / "one", (40, 40, 40), 160, size=(896, 896))
+    link_videos(tmp_path / "mug", 4, tmp_path / "one")
     running = subprocess.Popen(
-        command("mug", tmp_path / "mug", tmp_path / "data", "--detector", "center", "--workers", "2"),
-        cwd=REPO, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        # more workers than videos: those that wait must not print what interrupted them
+        command("mug", tmp_path / "mug", tmp_path / "data", "--detector", "center", "--workers", "6"),
+        cwd=REPO,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     parts = tmp_path / "data" / ".mug-64-parts"
-    while running.poll() is None and not list(parts.glob("*.npz")):
+    while running.poll() is None and not list(parts.glob("*")):
         time.sleep(0.01)
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does: to the workers, too
     error = running.communicate(timeout=60)[1]
-    assert running.returncode == 2 and "Traceback" not in error
-    assert error.splitlines()[-1] == "data.py: error: interrupted; the same command goes on where this one stopped"
-    before = set(parts.glob("*.npz"))
-    assert before
-    with pytest.raises(data.UserError, match="no video can be kept"):  # 65 frames: all too short, once they are read
-        data.assemble(tmp_path / "x", [("", [], {})] * len(before), sorted(before), 65, {})
+    assert running.returncode == 2
+    assert error == "data.py: error: interrupted; started again, prepare goes on from here\n"
 
 
 def test_errors_are_one_clear_line(mug, oulu, tmp_path, capsys, monkeypatch):
@@ -437,8 +470,7 @@ def test_unprepared_set_says_how_to_get_it(name, tmp_path):
 def memory_of(pid):
     """Bytes of a process and its children, what they share counted once (Linux: proportional set size)."""
     total = 0
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    for each in [pid, *children]:
+    for each in [pid, *children_of(pid)]:
         for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
             total += int(line.split()[1]) * 1024 if line.startswith("Pss:") else 0
     return total

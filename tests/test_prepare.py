@@ -417,46 +417,43 @@ def test_ctrl_c_is_one_line(tmp_path):
     assert error == "data.py: error: interrupted; started again, prepare goes on from here\n"
 
 
-def test_errors_are_one_clear_line(mug, oulu, tmp_path, capsys, monkeypatch):
-    def fails(*arguments):
-        assert data.main(["prepare", *map(str, arguments), "--data-root", str(tmp_path / "data")]) == 2
-        error = capsys.readouterr().err
-        assert error.startswith("data.py: error: ") and error.count("\n") == 1, error
-        return error
+def test_errors_are_one_clear_line(mug, oulu, tmp_path, fails, monkeypatch):
+    def refused(*arguments):
+        return fails(data.main, ["prepare", *map(str, arguments), "--data-root", str(tmp_path / "data")])
 
-    assert "there is no folder" in fails("mug", "--source", tmp_path / "nowhere")
+    assert "there is no folder" in refused("mug", "--source", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    for error in (fails("mug", "--source", tmp_path / "empty"), fails("oulu", "--source", tmp_path / "empty")):
+    for error in (refused("mug", "--source", tmp_path / "empty"), refused("oulu", "--source", tmp_path / "empty")):
         assert "found no picture" in error and "expected ..." in error and "licensed, ask for them at https://" in error
-    assert "found no picture" in fails("folder", "--source", tmp_path / "empty")
-    wrong = fails("oulu", "--source", oulu / "OriginalImg/OriginalImg/VL")  # the visible light half
+    assert "found no picture" in refused("folder", "--source", tmp_path / "empty")
+    wrong = refused("oulu", "--source", oulu / "OriginalImg/OriginalImg/VL")  # the visible light half
     assert "OriginalImg/NI/{Dark,Strong,Weak}/PNNN/EXPRESSION/NNN.jpeg" in wrong and "found pictures in" in wrong
-    assert "found pictures in" in fails("mug", "--source", oulu)
-    assert "can be kept: another expression 1" in fails(
+    assert "found pictures in" in refused("mug", "--source", oulu)
+    assert "can be kept: another expression 1" in refused(
         "mug", "--source", mug / "subjects3/subjects3/001/neutral", "--detector", "center"
     )
-    assert "--lighting is for oulu" in fails("mug", "--source", mug, "--lighting", "dark")
-    assert "at least 1" in fails("mug", "--source", mug, "--size", "-3")
+    assert "--lighting is for oulu" in refused("mug", "--source", mug, "--lighting", "dark")
+    assert "at least 1" in refused("mug", "--source", mug, "--workers", "-3")
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "dlib", None)
         data.face_detector.cache_clear()
-        assert "pip install dlib-bin, or use --detector center" in fails("mug", "--source", mug)
+        assert "pip install dlib-bin, or use --detector center" in refused("mug", "--source", mug)
         data.face_detector.cache_clear()
     with monkeypatch.context() as patch:
         (tmp_path / "films").mkdir()
         (tmp_path / "films/one.mp4").write_bytes(b"")
         patch.setitem(sys.modules, "av", None)
         data.video_reader.cache_clear()
-        assert "pip install av" in fails("folder", "--source", tmp_path / "films")
+        assert "pip install av" in refused("folder", "--source", tmp_path / "films")
         data.video_reader.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(data.shutil, "disk_usage", lambda path: type("usage", (), {"free": 1_000_000}))
-        assert "preparing takes 0.01 GB in" in fails("mug", "--source", mug, "--detector", "center")
+        assert "preparing takes 0.01 GB in" in refused("mug", "--source", mug, "--detector", "center")
     source = tmp_path / "weizmann"
     write_video(source / "one", (0, 0, 0), 20)
-    assert "name of another data set" in fails("folder", "--source", source)
+    assert "name of another data set" in refused("folder", "--source", source)
     data.prepare("mug", mug, tmp_path / "data", 64, detector="center")
-    assert "already there" in fails("mug", "--source", mug, "--detector", "center")
+    assert "already there" in refused("mug", "--source", mug, "--detector", "center")
 
 
 @pytest.mark.parametrize("name", ["mug", "oulu"])

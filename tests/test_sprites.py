@@ -1,8 +1,6 @@
 """Sprites: the facts of the data set, on the real sheets where they are at hand."""
 
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +8,6 @@ from PIL import Image
 
 import data
 
-REAL = Path(os.environ.get("VIDEO_DATA", Path(__file__).parents[1] / "../shared/data"))
-needs_sheets = pytest.mark.skipif(
-    not (REAL / "sprites").is_dir(), reason=f"no Sprites sheets in {REAL} (python data.py download sprites)"
-)
 LAYERS = ("body", "bottomwear", "topwear", "hair")
 # written out a second time, so that a slip in data.py is seen: rows of front, left, right; columns of the eight frames
 CELLS = {
@@ -24,25 +18,32 @@ CELLS = {
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def sheets(video_data):
+    """The folder of the sheets."""
+    if not (video_data / "sprites").is_dir():
+        pytest.skip(f"no sprites/ in {video_data} (python data.py download sprites)")
+    return video_data / "sprites"
+
+
+@pytest.fixture(scope="module")
+def prepared(sheets, tmp_path_factory):
     """The root of a prepared set; the sheets themselves are only linked."""
     root = tmp_path_factory.mktemp("root")
-    (root / "sprites").symlink_to((REAL / "sprites").resolve())
+    (root / "sprites").symlink_to(sheets.resolve())
     data.load("sprites", root, 64)
     return root
 
 
-def draw(attributes, action, view, frame):
+def draw(sheets, attributes, action, view, frame):
     """One frame by the definition: whole sheets, drawn over opaque black one after the other, one cell cut out."""
     picture = Image.new("RGBA", (832, 1344), (0, 0, 0, 255))
     for layer, number in [*zip(LAYERS, attributes, strict=True), ("shoes", 1)]:
-        picture = Image.alpha_composite(picture, Image.open(REAL / "sprites" / layer / f"{number}.png").convert("RGBA"))
+        picture = Image.alpha_composite(picture, Image.open(sheets / layer / f"{number}.png").convert("RGBA"))
     rows, columns = CELLS[action]
     left, top = columns[frame] * 64, rows[view] * 64
     return np.asarray(picture.crop((left, top, left + 64, top + 64)).convert("RGB"))
 
 
-@needs_sheets
 def test_counts_and_split(prepared):
     videos = data.load("sprites", prepared, 64, split="all")
     assert len(videos) == 11_664 and set(videos.lengths.tolist()) == {8} and videos[0].shape == (8, 64, 64, 3)
@@ -60,7 +61,6 @@ def test_counts_and_split(prepared):
     assert last[:5].tolist() == [1116, 1135, 17, 469, 1293] and characters(test) == set(last[1000:].tolist())
 
 
-@needs_sheets
 def test_known_sum(prepared):
     frames = np.load(prepared / "sprites-64" / "frames.npy", mmap_mode="r")
     digest = hashlib.sha256()
@@ -69,8 +69,7 @@ def test_known_sum(prepared):
     assert digest.hexdigest() == "9a90d76e1172c33b1a9e318a299657cecb9d9d19ddfd0d085e800b796a07a9f3"
 
 
-@needs_sheets
-def test_labels_decode_back_to_the_sheets(prepared):
+def test_labels_decode_back_to_the_sheets(sheets, prepared):
     videos = data.load("sprites", prepared, 64, split="all")
     for index in np.random.default_rng(0).choice(len(videos), 6, replace=False):
         label = {key: int(values[index]) for key, values in videos.labels.items()}
@@ -79,11 +78,10 @@ def test_labels_decode_back_to_the_sheets(prepared):
         assert (
             videos.classes["action-view"][label["action-view"]] == f"{action} {videos.classes['view'][label['view']]}"
         )
-        expected = [draw([label[layer] for layer in LAYERS], action, label["view"], t) for t in range(8)]
+        expected = [draw(sheets, [label[layer] for layer in LAYERS], action, label["view"], t) for t in range(8)]
         np.testing.assert_array_equal(videos[index], np.stack(expected))
 
 
-@needs_sheets
 def test_repeated_frames(prepared):
     videos = data.load("sprites", prepared, 64, split="all")
     for action, first, second in (("spellcast", 4, 6), ("slash", 0, 7)):
@@ -94,9 +92,8 @@ def test_repeated_frames(prepared):
             assert (video[0] != video[3]).any()
 
 
-@needs_sheets
-def test_other_sizes_are_antialiased(prepared, monkeypatch):
-    one = next(data.compose_sprites(REAL / "sprites"))
+def test_other_sizes_are_antialiased(sheets, prepared, monkeypatch):
+    one = next(data.compose_sprites(sheets))
     monkeypatch.setattr(data, "compose_sprites", lambda folder: [one] * 1296)  # the resizing alone is looked at
     small = data.load("sprites", prepared, 32, split="all")[0]
     assert small.shape == (8, 32, 32, 3)

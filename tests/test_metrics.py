@@ -6,15 +6,12 @@ import json
 import pickle
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from scipy.linalg import sqrtm
 from torchvision.transforms.functional import gaussian_blur
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import data
 import metrics
 from data import UserError
@@ -83,8 +80,6 @@ def test_frechet_distance_against_the_eigenvalues_of_the_product(n, m):
     expected = float((x.mean(0) - y.mean(0)).square().sum()) + np.trace(S_x) + np.trace(S_y) - 2 * root
     # the square root of a rounding error of 1e-16 is 1e-8, and a singular product has up to 40 of those
     assert metrics.frechet_distance(x, y) == pytest.approx(expected, abs=1e-5)
-    if n > 40 and m > 40:
-        assert np.trace(sqrtm(S_x @ S_y)).real == pytest.approx(root, abs=1e-8)
 
 
 def test_fvd_infinity_is_nearer_the_truth():
@@ -408,7 +403,7 @@ def toy_model(entangled=False, infers=False):
         videos = toy_videos(content[:, 0], direction, frames)
         return {"videos": videos, "images": videos[:, 0], "content": content, "motion": motion}
 
-    def infer(nets, videos):
+    def infer(nets, videos, generator):
         content = videos[:, 0, :, 0, 0].argmax(1)[:, None]
         bar = videos[..., 0].sum(2).argmax(-1)  # (n, T), its row
         motion = (bar[:, -1] > bar[:, 0]).long()[:, None, None].expand(-1, videos.shape[1], -1)
@@ -497,24 +492,21 @@ def test_entangled_model(toy):
     assert rows["action"]["motion_held"] < 0.75
 
 
-def test_inception_score_of_a_run(toy, capsys):
+def test_inception_score_of_a_run(toy, fails, capfd):
     run = toy()
-    assert metrics.main(["is", str(run), "--label", "action"]) == 2
-    assert "train-classifier toy --label action --size 32" in capsys.readouterr().err
+    fails(metrics.main, ["is", str(run), "--label", "action"], "train-classifier toy --label action --size 32")
     assert metrics.main(["is", str(run), "--label", "colour", "--json", "-"]) == 0
-    result = json.loads(capsys.readouterr().out)
+    result = json.loads(capfd.readouterr().out)
     assert result["is"] > 2.7 and result["real"]["is"] > 2.7 and result["classifier_accuracy"] > 0.95
     assert result == json.loads((run / "is.json").read_text())
     assert result["n"] == 1280 and result["batches"] == 10 and result["classes"] == ["red", "green", "blue"]
 
 
-def test_a_damaged_or_other_reader_is_refused(toy, toy_root, tmp_path, capsys):
+def test_a_damaged_or_other_reader_is_refused(toy, toy_root, tmp_path, fails):
     run, judge, damaged = toy(), toy_root / "readers" / "judge-toy-32.pt", tmp_path / "damaged.pt"
-    assert metrics.main(["is", str(run), "--classifier", str(judge)]) == 2
+    fails(metrics.main, ["is", str(run), "--classifier", str(judge)], judge)
     damaged.write_bytes(judge.read_bytes()[:5000])
-    assert metrics.main(["disentangle", str(run), "--judge", str(damaged)]) == 2
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("metrics.py: error: ") and second.startswith("metrics.py: error: ")
+    fails(metrics.main, ["disentangle", str(run), "--judge", str(damaged)], damaged)
 
 
 @needs_weights
@@ -548,15 +540,13 @@ def test_fvd_of_two_files(tmp_path, capsys):
     assert "against" in out.err
 
 
-def test_what_a_user_can_get_wrong(tmp_path, capsys):
-    for arguments in (
-        ["fvd", str(tmp_path)],
-        ["fvd", "nothing", "nobody"],
-        ["fvd", "faces", "faces", "--i3d", str(tmp_path / "missing")],
-        ["is", str(tmp_path)],
-        ["disentangle", str(tmp_path)],
-        ["train-classifier", "nothing"],
-    ):
-        assert metrics.main([*arguments, "--device", "cpu"]) == 2, arguments
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        assert line.startswith("metrics.py: error: ")
+def test_what_a_user_can_get_wrong(toy, tmp_path, fails):
+    run, weights = toy(), tmp_path / "weights"
+    weights.write_bytes(b"something else")
+    fails(metrics.main, ["fvd", str(tmp_path)], tmp_path, "config.json")
+    fails(metrics.main, ["is", str(tmp_path)], tmp_path, "config.json")
+    fails(metrics.main, ["disentangle", str(tmp_path)], tmp_path, "config.json")
+    fails(metrics.main, ["fvd", str(run), "--i3d", str(weights)], weights, "sha256")
+    fails(metrics.main, ["fvd", str(run), "--i3d", str(tmp_path / "missing")], tmp_path / "missing")
+    fails(metrics.main, ["train-judge", "nothing"], "nothing")
+    fails(metrics.main, ["train-classifier", "toy", "--label", "mood"], "mood", "colour")

@@ -95,9 +95,11 @@ class Videos:
 
     def at_least(self, length):
         """The videos of at least `length` frames. UserError if there is none."""
+        if not len(self):
+            raise UserError(f"no videos of {self.name} are left to take clips from")
         mask = (self.lengths >= length).cpu().numpy()
         if not mask.any():
-            longest = int(self.lengths.max()) if len(self) else 0
+            longest = int(self.lengths.max())
             raise UserError(f"clips span {length} frames, and the longest video of {self.name} has {longest}")
         return self.subset(mask)
 

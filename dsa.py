@@ -448,6 +448,13 @@ def positive(text):
     return int(text)
 
 
+def rate(text):
+    """A number above 0."""
+    if not 0 < float(text) < math.inf:
+        raise ValueError
+    return float(text)
+
+
 def fail(message):
     """One line on stderr and exit status 2: what a user got wrong."""
     print(f"{MODEL}.py: error: {message}", file=sys.stderr)
@@ -468,7 +475,7 @@ def parse_args(argv=None):
     add("--stride", type=positive, default=PAPER["stride"], metavar="N", help="take every Nth frame of the data")
     add("--size", type=int, default=64, choices=(32, 64, 128), help="pixels of a frame's side (default 64)")
     add("--width", type=positive, default=PAPER["width"], metavar="CH", help="base channel count (default the paper's)")
-    add("--lr", type=float, default=PAPER["lr"], metavar="X", help="Adam's learning rate (default the paper's)")
+    add("--lr", type=rate, default=PAPER["lr"], metavar="X", help="Adam's learning rate (default the paper's)")
     add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto: CUDA where there is one")
     add("--resume", action="store_true", help="go on from the run's checkpoint")

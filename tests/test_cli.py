@@ -56,6 +56,9 @@ def contents(folder):
         ("--stride 0", "--stride"),
         ("--width 0", "--width"),
         ("--lr fast", "--lr"),
+        ("--lr -1", "--lr"),
+        ("--lr 0", "--lr"),
+        ("--lr nan", "--lr"),
         ("--frames 15", "--frames 15: the video discriminator needs at least 16"),
         ("--kappa 15", "--kappa 15"),
         ("--kappa 18.5", "--kappa 18.5"),
@@ -128,6 +131,7 @@ def test_wrong_data(gan, argv, fails, tmp_path):
 def test_clips_longer_than_every_video(gan, argv, fails, tmp_path):
     fails(gan.main, argv("--stride", 3), "clips span 46 frames, and the longest video of", "has 40")
     fails(gan.main, argv("--frames", 41, "--kappa", 41), "clips span 41 frames")
+    fails(gan.main, argv("--frames-only", 0.99), "no videos of", "are left to take clips from")
     assert not (tmp_path / "run").exists()
 
 

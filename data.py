@@ -195,11 +195,14 @@ def write_prepared(folder, frames, lengths, labels, classes, test, **about):
 
 
 def read_prepared(folder, name, split):
-    """`Videos` of a prepared folder, frames memory-mapped."""
-    index = json.loads((folder / "index.json").read_text())
-    lengths = torch.tensor(index["lengths"])
-    # mode "c" (copy on write): torch wants a writable array, and the file is never written
-    frames = torch.from_numpy(np.load(folder / "frames.npy", mmap_mode="c"))
+    """`Videos` of a prepared folder, frames memory-mapped. UserError if it is damaged."""
+    try:
+        index = json.loads((folder / "index.json").read_text())
+        lengths = torch.tensor(index["lengths"])
+        # mode "c" (copy on write): torch wants a writable array, and the file is never written
+        frames = torch.from_numpy(np.load(folder / "frames.npy", mmap_mode="c"))
+    except (OSError, ValueError, EOFError, LookupError, TypeError) as error:
+        raise UserError(f"{folder} is damaged: {error}; delete it") from None
     if len(frames) != int(lengths.sum()):
         raise UserError(f"{folder} is damaged: {len(frames)} frames, {int(lengths.sum())} expected; delete it")
     labels = {key: np.array(values, dtype=np.int64) for key, values in index["labels"].items()}

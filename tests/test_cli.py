@@ -120,7 +120,7 @@ def test_wrong_data(gan, argv, fails, tmp_path):
     fails(gan.main, argv("--data", "nosuch"), "no data set or path called 'nosuch'", "faces", "weizmann")
     fails(gan.main, argv("--data", tmp_path / "empty"), "no videos in", "empty: expected", "VIDEO/FRAME.png")
     missing = "python data.py download weizmann"
-    fails(gan.main, argv("--data", "weizmann", "--data-root", tmp_path / "empty"), "72 of 72 strips missing", missing)
+    fails(gan.main, argv("--data", "weizmann", "--data-root", tmp_path / "empty"), "72 of 72", "missing", missing)
     (tmp_path / "text.npy").write_text("no array")
     fails(gan.main, argv("--data", tmp_path / "text.npy"), "cannot read", "text.npy")
     fails(gan.main, argv("--images", tmp_path / "nosuch"), "no folder of images at", "nosuch")

@@ -182,20 +182,24 @@ def test_prepared_set_is_never_written_to(tmp_path):
     assert (tmp_path / "coded-4" / "frames.npy").read_bytes() == before
 
 
-def test_prepared_set_is_whole_or_not_there(tmp_path, monkeypatch):
-    def broken(path, array):
-        path.write_bytes(b"half")
+def broken_off(end):
+    """The frames of `coded`, a video at a time; after the second, end()."""
+    for i in range(2):
+        yield coded()[i]
+    end()
+
+
+def test_prepared_set_is_whole_or_not_there(tmp_path):
+    def full():
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", broken)
     with pytest.raises(OSError, match="No space"):
-        prepare(tmp_path / "coded-4")
+        prepare(tmp_path / "coded-4", broken_off(full))
     assert list(tmp_path.iterdir()) == []
 
 
 def die_while_preparing(folder):
-    np.save = lambda path, array: (path.write_bytes(b"half"), os.kill(os.getpid(), signal.SIGKILL))
-    prepare(folder)
+    prepare(folder, broken_off(lambda: os.kill(os.getpid(), signal.SIGKILL)))
 
 
 def test_killed_preparation_leaves_no_prepared_set(tmp_path, child):
@@ -214,9 +218,22 @@ def test_prepared_set_of_a_faster_process_stays(tmp_path):
 
 def test_damaged_prepared_set_says_so(tmp_path):
     prepare(tmp_path / "coded-4")
-    np.save(tmp_path / "coded-4" / "frames.npy", np.zeros((3, 4, 4, 3), np.uint8))
+    frames, index = tmp_path / "coded-4" / "frames.npy", tmp_path / "coded-4" / "index.json"
+    whole = frames.read_bytes()
+    np.save(frames, np.zeros((3, 4, 4, 3), np.uint8))
     with pytest.raises(data.UserError, match="coded-4 is damaged: 3 frames, 54 expected"):
         data.read_prepared(tmp_path / "coded-4", "coded", "all")
+    for content in (b"", whole[:50], whole[:-1], None):
+        frames.unlink()
+        if content is not None:
+            frames.write_bytes(content)
+        with pytest.raises(data.UserError, match="coded-4 is damaged.*delete it"):
+            data.read_prepared(tmp_path / "coded-4", "coded", "all")
+    frames.write_bytes(whole)
+    for content in ("", "{", "{}", "[]"):
+        index.write_text(content)
+        with pytest.raises(data.UserError, match="coded-4 is damaged.*delete it"):
+            data.read_prepared(tmp_path / "coded-4", "coded", "all")
 
 
 def test_prepared_folder_goes_elsewhere_when_the_root_cannot_be_written(tmp_path, monkeypatch):
@@ -283,7 +300,7 @@ def test_weizmann_at_32_pixels(weizmann, actions):
 
 
 def test_missing_and_wrong_strips(weizmann, tmp_path):
-    with pytest.raises(data.UserError, match=r"72 of 72 strips missing, 1/00000000.jpg.*data.py download weizmann"):
+    with pytest.raises(data.UserError, match=r"72 of 72 files missing, 1/00000000.jpg.*data.py download weizmann"):
         data.load("weizmann", tmp_path)
     for name in data.WEIZMANN_FILES:
         (tmp_path / "weizmann" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -292,7 +309,7 @@ def test_missing_and_wrong_strips(weizmann, tmp_path):
     victim = tmp_path / "weizmann" / data.WEIZMANN_FILES[9]
     whole = victim.read_bytes()
     victim.unlink()
-    with pytest.raises(data.UserError, match=f"1 of 72 strips missing, {data.WEIZMANN_FILES[9]}"):
+    with pytest.raises(data.UserError, match=f"1 of 72 files missing, {data.WEIZMANN_FILES[9]}"):
         data.load("weizmann", tmp_path)
     for length in (0, 7, 20, 40, 100, len(whole) // 2, len(whole) - 100):
         victim.write_bytes(whole[:length])
@@ -558,7 +575,9 @@ def toy(monkeypatch):
     names = ["0/a.jpg", "1/b.jpg", "1/c.jpg"]
     members = {f"{TOP}/": b"", f"{TOP}/README.md": b"text"}
     members |= {f"{TOP}/data/actions/{name}": picture(i) for i, name in enumerate(names)}
-    pixels = b"".join(data.read_image(io.BytesIO(members[f"{TOP}/data/actions/{name}"])).tobytes() for name in names)
+    pixels = b"".join(
+        data.read_image(io.BytesIO(members[f"{TOP}/data/actions/{name}"]), "RGBA").tobytes() for name in names
+    )
     entry = ("http://localhost:1/nothing.zip", "data/actions", names, hashlib.sha256(pixels).hexdigest())
     monkeypatch.setitem(data.DOWNLOADS, "weizmann", entry)
     return members

@@ -1,6 +1,7 @@
 """Sprites: the facts of the data set, on the real sheets where they are at hand."""
 
 import hashlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -101,6 +102,27 @@ def test_other_sizes_are_antialiased(sheets, prepared, monkeypatch):
     means = one[:8].reshape(8, 32, 2, 32, 2, 3).mean((2, 4))
     picked = one[:8, ::2, ::2].astype(float)
     assert np.abs(small - means).mean() < 0.5 * np.abs(picked - means).mean()
+
+
+def test_download_takes_the_sheets_of_the_archive(sheets, tmp_path):
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("Sprites-3ce4048/README.md", "not wanted")
+        for name in data.SPRITE_FILES:
+            archive.write(sheets / name, f"Sprites-3ce4048/{name}")
+    data.download("sprites", tmp_path / "root", (tmp_path / "archive.zip").as_uri())
+    files = sorted(path.relative_to(tmp_path / "root/sprites") for path in (tmp_path / "root").rglob("*.*"))
+    assert [path.as_posix() for path in files] == sorted(data.SPRITE_FILES) and len(files) == 25
+    # transparency is part of the sum: a sheet that differs in nothing else is refused
+    with Image.open(sheets / "hair/0.png") as sheet:
+        opaque = sheet.convert("RGBA")
+    opaque.putalpha(255)
+    opaque.save(tmp_path / "opaque.png")
+    with zipfile.ZipFile(tmp_path / "changed.zip", "w") as archive:
+        for name in data.SPRITE_FILES:
+            archive.write(tmp_path / "opaque.png" if name == "hair/0.png" else sheets / name, f"top/{name}")
+    with pytest.raises(data.UserError, match="other pictures than expected"):
+        data.download("sprites", tmp_path / "changed", (tmp_path / "changed.zip").as_uri())
+    assert not (tmp_path / "changed/sprites").exists()
 
 
 def test_missing_sheets_are_one_clear_line(tmp_path):

@@ -162,10 +162,11 @@ def from_arrays(name, videos, labels=None, classes=None):
 
 
 def prepared_folder(root, name, size):
-    """ROOT/NAME-SIZE, or data/NAME-SIZE where ROOT cannot be written (a shared, read-only copy of the data)."""
+    """ROOT/NAME-SIZE, or data/NAME-SIZE where ROOT is read-only, which even the superuser respects."""
     folder = Path(root) / f"{name}-{size}"
     parent = next(p for p in (folder.parent.absolute(), *folder.parent.absolute().parents) if p.exists())
-    return folder if folder.exists() or os.access(parent, os.W_OK) else Path("data") / folder.name
+    writable = os.access(parent, os.W_OK) and parent.stat().st_mode & 0o222
+    return folder if folder.exists() or writable else Path("data") / folder.name
 
 
 def write_prepared(folder, frames, lengths, labels, classes, test, **about):
@@ -1225,7 +1226,7 @@ def load_state(path, model, device="cpu"):
     except Exception as error:  # a truncated file fails in many ways: zip, pickle, end of file, a missing key
         raise UserError(f"{path} is damaged, or no checkpoint ({type(error).__name__})") from None
     if found != model:
-        raise UserError(f"{path} is a checkpoint of {found}.py, not of {model}.py")
+        raise UserError(f"{path} is a checkpoint of {found}.py, not of {model}.py, whose latents mean something else")
     return state
 
 

@@ -51,7 +51,10 @@ class Noise(nn.Module):
         self.sigma = sigma
 
     def forward(self, x):
-        return x + self.sigma * torch.randn_like(x) if self.sigma else x
+        if not self.sigma:
+            return x
+        noise = torch.randn_like(x.movedim(1, -1)).movedim(-1, 1)  # x is channels last: so drawn in the order of memory
+        return torch.add(x, noise, alpha=self.sigma)
 
 
 class Generator(nn.Module):
@@ -106,7 +109,8 @@ class VideoDiscriminator(nn.Module):
         self.net = nn.Sequential(*layers, nn.Conv3d(before, 1, (4, size // 16, size // 16), bias=False))
 
     def forward(self, x):
-        return self.net(x.transpose(1, 2).contiguous())  # (B, C, T, H, W)
+        x = x.transpose(1, 2)  # (B, C, T, H, W)
+        return self.net(x.contiguous(memory_format=torch.channels_last_3d))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -145,8 +149,9 @@ def build(args):
     nets = nn.ModuleDict({"G_I": Generator(args.size, args.width), "R_M": Latents()})
     nets["D_I"] = ImageDiscriminator(args.width, args.noise)
     nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise)
-    nets["G_I"].to(memory_format=torch.channels_last)  # frames arrive channels last, and 2-D convolutions like it
+    nets["G_I"].to(memory_format=torch.channels_last)  # frames arrive channels last, and convolutions like it
     nets["D_I"].to(memory_format=torch.channels_last)
+    nets["D_V"].to(memory_format=torch.channels_last_3d)
     return nets
 
 
@@ -241,6 +246,7 @@ def film(drawn):
     return drawn["videos"]
 
 
+@torch.compiler.set_stance("force_eager")  # a compiled network would be compiled anew for these shapes
 def save_samples(nets, folder, iteration, args):
     """samples/ITER.png and .gif: eight videos of fixed noise, from a generator of their own."""
     nets.eval()
@@ -331,6 +337,15 @@ def load_run(run, device="cpu"):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def accelerate(net, args):
+    """--precision bf16: compute inside in bfloat16; weights, input and output stay float32. --compile: fuse kernels."""
+    if args.precision == "bf16":
+        forward = torch.autocast(args.device, torch.bfloat16)(net.forward)
+        net.forward = lambda x: forward(x).float()
+    if args.compile:
+        net.compile()
+
+
 def load_videos(args):
     """The real videos for D_I, and those for D_V: all, or all but the fraction --frames-only, chosen by --seed."""
     videos = data.load(args.data, args.data_root, args.size, SPLIT)
@@ -370,6 +385,10 @@ def train(args):
     (out / "config.json").write_text(config + "\n")
     print(config)
 
+    for name in ("G_I", "D_I", "D_V"):  # the recurrent networks are a small part of the time
+        accelerate(nets[name], args)
+    torch.backends.cudnn.benchmark = True  # shapes do not vary
+    data.keep_freed_memory()
     with data.caught_signals() as signals:
         for iteration in range(first + 1, args.iters + 1):
             real = real_batch(videos, clip_videos, args, draws)
@@ -440,6 +459,8 @@ def parse_args(argv=None):
     add("--lr", type=rate, default=PAPER["lr"], metavar="X", help="Adam's learning rate (default the paper's)")
     add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto: CUDA where there is one")
+    add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
+    add("--compile", action="store_true", help="compile the networks: a minute at the start, faster from then on")
     add("--resume", action="store_true", help="go on from the run's checkpoint")
     add("--overwrite", action="store_true", help="delete the run that --out holds")
     add("--log-every", type=positive, default=100, metavar="N", help="iterations between rows of log.csv (100)")

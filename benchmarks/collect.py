@@ -1,0 +1,50 @@
+"""Gather what was measured of many runs into one JSON.
+
+    python benchmarks/collect.py PRESET/DATA/TABLE.json RUN.METRIC.json ...
+
+RUN is .../VARIANT-SEED/ITERATIONS. A run's entry: variant, seed, iterations, config (its flags), seconds of training
+(by its log.csv), and under the name of each metric all that metrics.py wrote, versions and N included. Paths are left
+out: they say where something was computed, not what.
+"""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+PATHS = {"out", "data_root", "init", "images", "run", "fake", "real"}
+ONCE = {"resume", "overwrite", "sample", "eval", "eval_videos", "log_every", "sample_every", "save_every"}
+
+
+def seconds(run):
+    """Seconds of training by log.csv, whose rows give the speed since the row before; resumed runs count once."""
+    with open(run / "log.csv", newline="") as file:
+        rows = [(int(row["iteration"]), float(row["it_per_s"])) for row in csv.DictReader(file)]
+    firsts = [0, *(iteration for iteration, _ in rows)]
+    return sum((last - first) / speed for first, (last, speed) in zip(firsts, rows, strict=False))
+
+
+def collect(files):
+    """The runs of some metric files, a dict each, in the order of the files."""
+    runs = {}
+    for file in map(Path, files):
+        iterations, metric = file.name.split(".")[:2]
+        run = file.parent / iterations
+        variant, _, seed = file.parent.name.rpartition("-")
+        if run not in runs:
+            config = json.loads((run / "config.json").read_text())
+            config = {key: value for key, value in config.items() if key not in PATHS | ONCE}
+            runs[run] = {"variant": variant, "seed": int(seed), "iterations": int(iterations), "config": config}
+            runs[run]["seconds"] = round(seconds(run), 1)
+        result = json.loads(file.read_text())
+        runs[run][metric] = {k: v for k, v in result.items() if k not in PATHS or isinstance(v, dict)}
+    return list(runs.values())
+
+
+if __name__ == "__main__":
+    out, *files = sys.argv[1:]
+    runs = collect(files)
+    preset, data, table = Path(out).with_suffix("").parts[-3:]
+    result = {"table": table, "data": data, "preset": preset, "runs": runs}
+    Path(out).write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{out}: {len(runs)} runs")

@@ -1,0 +1,315 @@
+"""Write the README's tables and plots from docs/results, beside the paper's numbers.
+
+    python benchmarks/render.py             write what stands between <!-- NAME --> and <!-- /NAME -->, and the plots
+    python benchmarks/render.py --check     only say what is stale, by exit status 1
+
+NAME is that of a file in docs/results, TABLE-DATA-PRESET, or `figures`: those in docs/figures. A cell is the mean and
+the standard deviation over seeds.
+
+The verdict on a claim is decided by a rule that was written before the runs: the means of the two sides differ by more
+than two standard errors of their difference, sqrt(s1^2/n1 + s2^2/n2) (Welch), and the claim is reproduced or not by its
+sign; or they do not, or a side has one seed alone, and it is not decided.
+"""
+
+import hashlib
+import json
+import math
+import re
+import statistics
+import sys
+from pathlib import Path
+
+from figures import FIGURES
+
+ROOT = Path(__file__).resolve().parent.parent
+README, RESULTS, DOCS = ROOT / "README.md", ROOT / "docs" / "results", ROOT / "docs"
+
+NAMES = {
+    "mocogan": "MoCoGAN",
+    "rmocogan": "RMoCoGAN",
+    "rjgan": "RJGAN",
+    "without-summary": "RJGAN, `--terms frames clips`",
+    "images": "images alone, `--terms summary`",
+    "pretrained": "RJGAN, pre-trained on images",
+    "mixture": "RJGAN, `--frames-only 0.5`",
+    "previous": "RJGAN, `--residual previous`",
+    "dsa": "DSA",
+    "rjvae": "RJVAE",
+}
+
+
+def judged(side, held):
+    """How often the judge still reads the labels of a side (content or motion) with `held` held, mean over labels."""
+
+    def value(run):
+        return statistics.mean(row[held] for row in run["disentanglement"]["labels"] if row["side"] == side)
+
+    return value
+
+
+MEASURES = {  # name: heading, decimals, its value of a run
+    "fvd": ("FVD ↓", 1, lambda run: run["fvd"]["fvd"]),
+    "is": ("IS ↑", 2, lambda run: run["is"]["is"]),
+    "diversity": ("diversity of images, H(y) ↑", 2, lambda run: run["is"]["h_y"]),
+    "elbo": ("test ELBO, nats ↑", 1, lambda run: run["eval"]["elbo"]["nats_per_video"]),
+    "iwae": ("IWAE-100, nats ↑", 1, lambda run: run["eval"]["iwae_100"]["nats_per_video"]),
+    "motion by motion": ("motion labels, motion held ↑", 2, judged("motion", "motion_held")),
+    "motion by content": ("motion labels, content held ↓", 2, judged("motion", "content_held")),
+    "motion by chance": ("chance", 2, judged("motion", "chance")),
+    "content by content": ("content labels, content held ↑", 2, judged("content", "content_held")),
+    "content by motion": ("content labels, motion held ↓", 2, judged("content", "motion_held")),
+    "content by chance": ("chance", 2, judged("content", "chance")),
+}
+LATENTS = [name for name in MEASURES if " by " in name]
+
+# by table: its measures, the paper's numbers (of MUG), and its claims: a sentence, and the sides (variant, measure)
+# that are lower and higher by it
+TABLES = {
+    "table2": (
+        ["fvd"],
+        {"mocogan": "134.8", "rmocogan": "104.4", "rjgan": "99.9"},
+        [
+            ("RMoCoGAN is better than MoCoGAN", ("rmocogan", "fvd"), ("mocogan", "fvd")),
+            ("RJGAN is better than MoCoGAN", ("rjgan", "fvd"), ("mocogan", "fvd")),
+            ("RJGAN is better than RMoCoGAN", ("rjgan", "fvd"), ("rmocogan", "fvd")),
+            ("the summary term makes RJGAN better (4.1)", ("rjgan", "fvd"), ("without-summary", "fvd")),
+        ],
+    ),
+    "table3": (
+        ["fvd"],
+        {"mocogan": "445.3", "rjgan": "438.7", "pretrained": "199.6"},
+        [
+            ("pre-training on images helps RJGAN", ("pretrained", "fvd"), ("rjgan", "fvd")),
+            ("pre-trained RJGAN is better than MoCoGAN", ("pretrained", "fvd"), ("mocogan", "fvd")),
+            ("RJGAN is better than MoCoGAN this early", ("rjgan", "fvd"), ("mocogan", "fvd")),
+        ],
+    ),
+    "mixture": (
+        ["fvd"],
+        {"mocogan": "134.8", "rjgan": "99.9", "mixture": "115.6"},
+        [
+            ("RJGAN with half of the videos is better than MoCoGAN with all", ("mixture", "fvd"), ("mocogan", "fvd")),
+            ("it is worse than RJGAN with all", ("rjgan", "fvd"), ("mixture", "fvd")),
+        ],
+    ),
+    "table5": (
+        ["is", "diversity"],
+        {"images": "4.24 ± 0.02", "rjgan": "4.50 ± 0.01"},
+        [("RJGAN makes better images than a generator of images alone", ("images", "is"), ("rjgan", "is"))],
+    ),
+    "a6": (
+        ["fvd", "is", "diversity"],
+        {},
+        [
+            ("residuals to the summary make better videos", ("rjgan", "fvd"), ("previous", "fvd")),
+            ("residuals to the summary make more diverse images", ("previous", "diversity"), ("rjgan", "diversity")),
+        ],
+    ),
+    "table6": (
+        ["elbo", "iwae", "fvd"],
+        {"dsa": "42.3 % of votes", "rjvae": "57.7 % of votes"},
+        [
+            ("RJVAE has the higher likelihood (ours: the paper asked people)", ("dsa", "iwae"), ("rjvae", "iwae")),
+            ("RJVAE makes better videos", ("rjvae", "fvd"), ("dsa", "fvd")),
+        ],
+    ),
+    "disentanglement": (
+        LATENTS,
+        {},
+        [
+            (
+                f"{NAMES[v]}: what moves goes with the motion, not with the content",
+                (v, "motion by content"),
+                (v, "motion by motion"),
+            )
+            for v in ("mocogan", "rmocogan", "dsa")
+        ]
+        + [
+            (
+                f"{NAMES[v]}: what stays goes with the content, not with the motion",
+                (v, "content by motion"),
+                (v, "content by content"),
+            )
+            for v in ("mocogan", "rmocogan", "dsa")
+        ],
+    ),
+}  # fmt: skip
+
+
+def spread(values):
+    """Mean and standard deviation; None for the deviation of one value."""
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def verdict(low, high):
+    """What two samples say of the claim that the first is lower in the mean: a word, and their difference in words."""
+    (a, s), (b, t) = spread(low), spread(high)
+    if s is None or t is None:
+        return "not decided", f"difference {b - a:.3g} from one seed a side"
+    error = math.sqrt(s**2 / len(low) + t**2 / len(high))
+    decided = abs(b - a) > 2 * error
+    word = "not decided" if not decided else "reproduced" if b > a else "not reproduced"
+    return word, f"difference {b - a:.3g}, standard error {error:.2g}"
+
+
+def measured(runs, variant, measure):
+    """A measure of every seed of a variant; empty where it was not taken."""
+    value, found = MEASURES[measure][2], []
+    for run in runs:
+        if run["variant"] == variant:
+            try:
+                found.append(value(run))
+            except KeyError:
+                return []
+    return found
+
+
+def cell(values, decimals):
+    if not values:
+        return ""
+    mean, deviation = spread(values)
+    return f"{mean:.{decimals}f}" + ("" if deviation is None else f" ± {deviation:.{decimals}f}")
+
+
+def listed(values):
+    """Different values, in order of appearance, as words."""
+    return ", ".join(map(str, dict.fromkeys(values)))
+
+
+def conditions(runs):
+    """What a reader needs beside the numbers: seeds, settings, N, floors, time."""
+    seeds = len({run["seed"] for run in runs})
+    words = [f"{seeds} seed{'s' * (seeds > 1)}"]
+    words += [f"{listed(run['iterations'] for run in runs)} iterations"]
+    words += [f"{listed('{size}x{size}'.format(**run['config']) for run in runs)} pixels"]
+    words += [f"{key} {listed(run['config'][key] for run in runs)}" for key in ("width", "batch")]
+    minutes = [run["seconds"] / 60 for run in runs]
+    words += [f"{min(minutes):.0f} to {max(minutes):.0f} min of training a run"]
+    text = ", ".join(words)
+    if fvds := [run["fvd"] for run in runs if "fvd" in run]:
+        floors = [fvd["floor"] for fvd in fvds if fvd["floor"] is not None]
+        text += f". FVD: N = {listed(fvd['n'] for fvd in fvds)}, floor {listed(f'{floor:.1f}' for floor in floors)} "
+        text += f"({listed(fvd['floor_of'] for fvd in fvds)})"
+    if scores := [run["is"] for run in runs if "is" in run]:
+        real = listed(f"{score['real']['is']:.2f}" for score in scores)
+        accuracy = listed(f"{score['classifier_accuracy']:.0%}" for score in scores)
+        text += f". IS: N = {listed(score['n'] for score in scores)}, of real frames {real}, "
+        text += f"classifier right on {accuracy} of unseen people's"
+    if bounds := [run["eval"] for run in runs if "eval" in run]:
+        text += f". Bounds: {listed(b['videos'] for b in bounds)} test videos"
+    if judge := [run["disentanglement"] for run in runs if "disentanglement" in run]:
+        text += f". Judge: N = {listed(j['n'] for j in judge)}"
+    return text + "."
+
+
+def table(result):
+    """A table of the paper in Markdown: numbers, conditions, and a verdict on each claim."""
+    measures, paper, claims = TABLES[result["table"]]
+    runs = result["runs"]
+    variants = list(dict.fromkeys(run["variant"] for run in runs))
+    measures = [m for m in measures if any(measured(runs, v, m) for v in variants)]
+    heads = ["", *(MEASURES[m][0] for m in measures), *["the paper's"] * bool(paper)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for variant in variants:
+        cells = [cell(measured(runs, variant, m), MEASURES[m][1]) for m in measures]
+        lines += ["| " + " | ".join([NAMES[variant], *cells, *[paper.get(variant, "")] * bool(paper)]) + " |"]
+    lines += ["", conditions(runs), ""]
+    for sentence, low, high in claims:
+        sides = measured(runs, *low), measured(runs, *high)
+        if all(sides):
+            word, difference = verdict(*sides)
+            lines += [f"- {sentence[0].upper()}{sentence[1:]}: **{word}** ({difference})."]
+    return "\n".join(lines)
+
+
+def curves(result):
+    """FVD against iterations: the Markdown of its picture and conditions."""
+    name = f"curves-{result['data']}-{result['preset']}"
+    return f"![FVD against iterations](docs/{name}.png)\n\nMean and deviation: {conditions(result['runs'])}"
+
+
+def draw_curves(result, path, digest):
+    """The picture; `digest` says what it was drawn from, so that a stale one can be told."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for variant in dict.fromkeys(run["variant"] for run in result["runs"]):
+        runs = [run for run in result["runs"] if run["variant"] == variant]
+        iterations = sorted({run["iterations"] for run in runs})
+        points = [spread([run["fvd"]["fvd"] for run in runs if run["iterations"] == i]) for i in iterations]
+        mean, deviation = [m for m, _ in points], [s or 0 for _, s in points]
+        axes.errorbar(iterations, mean, deviation, label=NAMES[variant], marker="o", markersize=3, capsize=3)
+    axes.axhline(result["runs"][0]["fvd"]["floor"], color="grey", linestyle=":", label="floor")
+    axes.set(xlabel="iteration", ylabel="FVD", ylim=(0, None))
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120, metadata={"Description": digest})
+
+
+def plots(results, docs):
+    """[(path, digest, draw)] of the pictures that go with the results."""
+    found = []
+    for file in sorted(results.glob("curves-*.json")):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        found.append((docs / f"{file.stem}.png", digest, json.loads(file.read_text())))
+    return found
+
+
+def figures(docs):
+    """The paper's figures, and those of ours that are there, as a table in Markdown."""
+    lines = ["| of the paper | what it shows | ours |", "|---|---|---|"]
+    for name, (number, shown, *_) in FIGURES.items():
+        files = sorted((docs / "figures").glob(f"{name}-*.png"))
+        links = [f"[{file.stem.removeprefix(name + '-')}](docs/figures/{file.name})" for file in files]
+        lines += [f"| {number} | {shown} | {', '.join(links) or 'not run yet'} |"]
+    return "\n".join(lines)
+
+
+def render(text, results, docs=DOCS):
+    """The README's text with every marked section anew."""
+
+    def content(name):
+        file = results / f"{name}.json"
+        if name == "figures":
+            return figures(docs)
+        if name == "speed":
+            from speed import speed_table  # slow to import
+
+            measured = [json.loads(path.read_text()) for path in sorted(results.glob("speed-*.json"))]
+            return speed_table([result for result in measured if "own" in result])
+        if not file.exists():
+            return "Not run yet."
+        result = json.loads(file.read_text())
+        return curves(result) if result["table"] == "curves" else table(result)
+
+    def section(match):
+        return f"<!-- {match[1]} -->\n{content(match[1])}\n<!-- /{match[1]} -->"
+
+    return re.sub(r"<!-- (\S+) -->\n.*?<!-- /\1 -->", section, text, flags=re.DOTALL)
+
+
+def drawn_from(path):
+    """The digest that a picture carries, or None."""
+    from PIL import Image
+
+    return Image.open(path).info.get("Description") if path.exists() else None
+
+
+def main(argv=None):
+    check = "--check" in (sys.argv[1:] if argv is None else argv)
+    text = README.read_text()
+    new = render(text, RESULTS)
+    stale = [README] if new != text else []
+    pictures = [(path, digest, result) for path, digest, result in plots(RESULTS, DOCS) if drawn_from(path) != digest]
+    stale += [path for path, _, _ in pictures]
+    if not check:
+        README.write_text(new)
+        for path, digest, result in pictures:
+            draw_curves(result, path, digest)
+    for path in stale:
+        print(f"{path.relative_to(ROOT)} {'is stale: python benchmarks/render.py' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""The graph of the paper's tables and figures: it goes on where it was killed; the README shows what was measured."""
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from PIL import Image
+from test_gan import assert_equal, checkpoint
+
+import data
+import metrics
+import mocogan
+import rjgan
+import rjvae
+import rmocogan
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import collect  # noqa: E402
+import figures  # noqa: E402
+import render  # noqa: E402
+
+needs_snakemake = pytest.mark.skipif(
+    importlib.util.find_spec("snakemake") is None, reason="pip install -r benchmarks/requirements.txt"
+)
+
+
+def snakemake(*words, start=subprocess.run, **options):
+    """Run Snakemake in the repository's root; `start` may be subprocess.Popen."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "benchmarks/Snakefile"), *map(str, words)]
+    return start(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The README
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_shows_the_results():
+    assert render.main(["--check"]) == 0, "python benchmarks/render.py"
+
+
+@needs_snakemake
+def test_the_readmes_targets_exist(tmp_path):
+    """Each snakemake command of the README, as a dry run."""
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE))
+    lines = [line for line in blocks.replace("\\\n", " ").splitlines() if line.startswith("snakemake ")]
+    assert lines
+    for line in lines:
+        words = shlex.split(line, comments=True)[3:]
+        words.insert(words.index("--config") + 1, f"runs={tmp_path}")
+        if "--profile" in words and importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+            words += ["--executor", "local"]  # the rest of the profile needs no plugin
+        done = snakemake(*words, "-n")
+        assert done.returncode == 0, (line, done.stdout)
+
+
+def result(**values):
+    """A table2 of made-up FVDs: {variant: [by seed]}."""
+    settings = {"size": 32, "width": 8, "batch": 2}
+    runs = [
+        {"variant": variant, "seed": seed, "iterations": 10, "config": settings, "seconds": 60.0}
+        | {"fvd": {"fvd": fvd, "floor": 56.25, "floor_of": "disjoint videos", "n": 128}}
+        for variant, fvds in values.items()
+        for seed, fvd in enumerate(fvds)
+    ]
+    return {"table": "table2", "data": "faces", "preset": "quick", "runs": runs}
+
+
+def test_a_table_shows_numbers_conditions_and_verdicts(tmp_path):
+    made = result(mocogan=[100.0, 102.0, 104.0], rmocogan=[90.0, 101.0, 112.0], rjgan=[110.0, 111.0, 112.0])
+    (tmp_path / "table2-faces-quick.json").write_text(json.dumps(made))
+    text = render.render("before\n<!-- table2-faces-quick -->\nold\n<!-- /table2-faces-quick -->\nafter", tmp_path)
+    assert (
+        text.startswith("before\n<!-- table2-faces-quick -->\n") and text.endswith("-->\nafter") and "old" not in text
+    )
+    assert "| MoCoGAN | 102.0 ± 2.0 | 134.8 |" in text
+    assert "3 seeds, 10 iterations, 32x32 pixels, width 8, batch 2" in text and "N = 128, floor 56.2" in text
+    assert "RJGAN is better than MoCoGAN: **not reproduced** (difference -9" in text
+    assert "RMoCoGAN is better than MoCoGAN: **not decided** (difference 1" in text
+    assert "summary term" not in text  # a claim whose runs are not there
+    assert render.render(text, tmp_path) == text
+    made["runs"][0]["fvd"]["fvd"] += 1
+    (tmp_path / "table2-faces-quick.json").write_text(json.dumps(made))
+    assert render.render(text, tmp_path) != text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], "reproduced"),  # difference 3, standard error sqrt(2 / 3) = 0.816
+        ([4.0, 5.0, 6.0], [1.0, 2.0, 3.0], "not reproduced"),
+        ([1.0, 2.0, 3.0], [2.6, 3.6, 4.6], "not decided"),  # 1.6 < 2 * 0.816
+        ([1.0, 2.0, 3.0], [2.7, 3.7, 4.7], "reproduced"),  # 1.7 > 2 * 0.816
+        ([1.0], [100.0, 101.0], "not decided"),  # one seed decides nothing
+        ([5.0, 5.0], [5.0, 5.0], "not decided"),
+    ],
+)
+def test_a_verdict_takes_two_standard_errors(low, high, word):
+    assert render.verdict(low, high)[0] == word
+
+
+def test_a_picture_tells_what_it_was_drawn_from(tmp_path):
+    made = result(mocogan=[100.0, 102.0], rjgan=[90.0, 91.0]) | {"table": "curves"}
+    render.draw_curves(made, tmp_path / "curves.png", "digest")
+    assert render.drawn_from(tmp_path / "curves.png") == "digest"
+    assert render.drawn_from(tmp_path / "none.png") is None
+
+
+def test_the_readme_has_a_place_for_every_table():
+    marks = re.findall(r"^<!-- (\S+) -->\n(?:.*?\n)?<!-- /\1 -->$", render.README.read_text(), re.DOTALL | re.MULTILINE)
+    assert marks.count("figures") == 1 and len(set(marks)) == len(marks)
+    places = [mark.split("-")[:2] for mark in marks if "-" in mark]
+    assert {table for table, _ in places} == {*render.TABLES, "curves"}
+    assert ["table2", "faces"] in places and ["table2", "weizmann"] in places and ["table6", "sprites"] in places
+
+
+def test_the_drawings_give_a_role_one_colour():
+    roles = []
+    for name in ("gan", "vae"):
+        text = (ROOT / f"docs/models-{name}.svg").read_text()
+        ElementTree.fromstring(text)
+        roles.append(dict(re.findall(r"\.(\w+) { (fill: #\w+; stroke: #\w+)", text)))
+        assert set(re.findall(r'class="(\w+)"', text)) >= roles[-1].keys() >= {"content", "motion", "residual", "net"}
+    assert roles[1].items() <= roles[0].items()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Figures
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_figure_is_a_picture_that_its_model_makes(tmp_path):
+    made = {}
+    for model in (mocogan, rmocogan, rjgan, rjvae):
+        args = model.parse_args("--size 32 --width 4 --device cpu --frames 16".split())
+        nets = model.build(args).eval()
+        shown = torch.zeros(2, 8, 3, 32, 32) if model is rjvae else 16
+        folder = tmp_path / model.MODEL
+        model.save_figures(nets, folder / "figures", shown, model.seeded(0, "cpu"))
+        model.save_samples(nets, folder / "samples", 7, args)
+        made[model.MODEL] = {str(path.relative_to(folder)) for path in folder.glob("*/*")}
+    for name, (_, _, variant, picture) in figures.FIGURES.items():
+        assert picture.format(7) in made.get(variant, made["rjgan"]), name
+
+
+def test_a_figure_becomes_small_by_leaving_out_rows(tmp_path):
+    grid = np.full((5 * 34 + 2, 2 + 34, 3), 255, np.uint8)  # five noisy pictures, one below the other
+    for row in range(5):
+        grid[2 + 34 * row : 34 + 34 * row, 2:34] = np.random.default_rng(row).integers(0, 255, (32, 32, 3))
+    data.save_png(tmp_path / "grid.png", grid)
+    for limit, rows in ((300_000, 5), (3_300, 2)):
+        figures.shrink(tmp_path / "grid.png", tmp_path / "docs/small.png", limit)
+        small = np.asarray(Image.open(tmp_path / "docs/small.png").convert("RGB")).astype(int)
+        assert (tmp_path / "docs/small.png").stat().st_size <= limit
+        assert small.shape == (rows * 34 + 2, 36, 3)
+        assert abs(small - grid[: len(small)]).mean() < 20  # 256 colours for noise
+
+
+def test_the_readme_links_the_figures_that_are_there(tmp_path):
+    text = "<!-- figures -->\n<!-- /figures -->"
+    assert "not run yet" in render.render(text, tmp_path, tmp_path) and "figure6" not in render.render(text, tmp_path)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "figure6-rjgan-faces-quick.png").touch()
+    assert "| [faces-quick](docs/figures/figure6-rjgan-faces-quick.png) |" in render.render(text, tmp_path, tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is collected
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_collect_keeps_what_made_a_number_and_no_path(tmp_path):
+    run = tmp_path / "quick" / "faces" / "without-summary-2" / "500"
+    run.mkdir(parents=True)
+    config = {"data_root": "/secret", "out": str(run), "resume": True, "width": 16, "model": "rjgan"}
+    (run / "config.json").write_text(json.dumps(config))
+    (run / "log.csv").write_text("iteration,G,it_per_s\n100,1,2.0\n500,1,4.0\n")
+    (run.parent / "500.fvd.json").write_text(json.dumps({"fvd": 7.0, "n": 4, "fake": str(run)}))
+    (run.parent / "500.is.json").write_text(json.dumps({"is": 2.0, "run": str(run), "real": {"is": 3.0}}))
+    (entry,) = collect.collect([f"{run}.fvd.json", f"{run}.is.json"])
+    assert entry == {
+        "variant": "without-summary", "seed": 2, "iterations": 500, "config": {"width": 16, "model": "rjgan"},
+        "seconds": 100 / 2 + 400 / 4, "fvd": {"fvd": 7.0, "n": 4}, "is": {"is": 2.0, "real": {"is": 3.0}},
+    }  # fmt: skip
+    assert str(tmp_path) not in json.dumps(entry)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The runs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """A data root with a few of the faces, so that nothing has to be drawn for long."""
+    root = tmp_path_factory.mktemp("root")
+    frames, lengths, labels, classes = data.draw_faces(32, videos=range(0, 633, 50))
+    data.write_prepared(root / "faces-32", frames, lengths, labels, classes, range(0, len(lengths), 5))
+    return root
+
+
+def test_a_copy_of_a_shorter_training_goes_on_as_the_straight_one(argv, tmp_path):
+    """As the rule train does it, which costs the points of a curve nothing; the shorter one stays as it was."""
+    straight = rjgan.train(rjgan.parse_args(argv("--iters", 4, "--save-every", 1, out="straight")))
+    shorter = rjgan.train(rjgan.parse_args(argv("--iters", 2, "--save-every", 1, out="2")))
+    before = (shorter / "checkpoint.pt").read_bytes()
+    copy = shutil.copytree(shorter, tmp_path / "4")
+    rjgan.train(rjgan.parse_args(["--out", str(copy), "--resume", "--iters", "4"]))
+    assert_equal(checkpoint(straight), checkpoint(copy))
+    assert (shorter / "checkpoint.pt").read_bytes() == before
+
+
+def without_times(path):
+    """A table's JSON, less what no two trainings share."""
+    table = json.loads(path.read_text())
+    for run in table["runs"]:
+        assert run.pop("seconds") > 0
+    return table
+
+
+@pytest.mark.slow
+@needs_snakemake
+def test_a_killed_table_goes_on_and_ends_the_same(faces, tmp_path):
+    """A table whole; and its copy without one training, which is killed as hard as can be and started again."""
+    try:
+        metrics.read_weights()
+    except data.UserError as error:
+        pytest.skip(str(error))
+
+    def arguments(root):
+        config = f"data=faces preset=tiny seeds=1 data_root={faces} runs={root}/runs results={root}/results".split()
+        return ["mixture", "--cores", "1", "--nolock", "--rerun-incomplete", "--config", *config]
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    done = snakemake(*arguments(whole))
+    assert done.returncode == 0, done.stdout
+
+    shutil.copytree(whole, killed)
+    long = killed / "runs/tiny/faces/rjgan-0/4"  # goes on from a copy of rjgan-0/2
+    shutil.rmtree(long)
+    for path in (f"{long}.done", f"{long}.fvd.json", long.parents[1] / "mixture.json"):
+        Path(path).unlink()
+    shutil.rmtree(killed / "results")
+    process = snakemake(*arguments(killed), start=subprocess.Popen, start_new_session=True)
+    deadline = time.monotonic() + 240
+    while not (long / "log.csv").exists() or "\n3," not in (long / "log.csv").read_text():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert (long / "checkpoint.pt").exists() and not Path(f"{long}.done").exists()  # in the middle of it
+    done = snakemake(*arguments(killed))
+    assert done.returncode == 0, done.stdout
+
+    one, other = (without_times(root / "results/mixture-faces-tiny.json") for root in (whole, killed))
+    assert one == other
+    assert [run["variant"] for run in one["runs"]] == ["mocogan", "rjgan", "mixture"]
+    assert all(run["fvd"]["fvd"] > 0 and run["fvd"]["n"] == run["iterations"] == 4 for run in one["runs"])
+
+
+@needs_snakemake
+def test_runs_of_other_settings_are_refused(tmp_path):
+    run = tmp_path / "tiny" / "faces" / "rjgan-0" / "4"
+    run.mkdir(parents=True)
+    settings = {"size": 32, "width": 64, "batch": 2, "frames": 16, "stride": 2}
+    (run / "config.json").write_text(json.dumps(settings))
+    done = snakemake("table2", "-n", "--config", "preset=tiny", f"runs={tmp_path}")
+    assert done.returncode != 0 and "--width 64" in done.stdout, done.stdout

@@ -1,0 +1,75 @@
+"""Has a GAN collapsed, does it drift: how far apart its videos are, and their frames, at 16 frames and at 64.
+
+    python benchmarks/diversity.py runs/rjgan-faces runs/mocogan-faces --json diversity.json
+
+All numbers are root mean squares over pixels in [-1, 1]. Of N videos (a model's, of 64 frames, and real clips):
+
+    spread     between the frames t = 8 of two videos, averaged over all pairs: near 0 if all videos are one
+    closest    its quantile 0.01: near 0 if many videos are the same
+    step       between two frames in a row: 0 if nothing moves
+    late ...   the same in the frames 49 to 64, which no training saw: the same numbers if nothing drifts
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import data  # noqa: E402
+
+
+def rms(x):
+    """Root mean square over all but the first dimension: (B,)."""
+    return x.flatten(1).square().mean(1).sqrt()
+
+
+def diversity(videos):
+    """Of videos (N, T, C, H, W), spread, closest and step, as the module's docstring says."""
+    frames = videos[:, videos.shape[1] // 2].flatten(1)
+    apart = torch.pdist(frames) / frames.shape[1] ** 0.5
+    step = rms((videos[:, 1:] - videos[:, :-1]).flatten(0, 1)).mean()
+    values = {"spread": apart.mean(), "closest": apart.quantile(0.01), "step": step}
+    return {name: round(value.item(), 4) for name, value in values.items()}
+
+
+def measure(runs, n):
+    """{"real": diversity of n real clips, run: of n videos of a run}; UserError or OSError where it is no run."""
+    rows = {}
+    for run in runs:
+        config = json.loads((Path(run) / "config.json").read_text())
+        model = importlib.import_module(config["model"])
+        config, nets = model.load_run(run)
+        if "real" not in rows:
+            real = data.load(config["data"], config["data_root"], config["size"], "all").at_least(31)
+            rows["real"] = diversity(real.clips(n, 16, config["stride"], model.seeded(0, "cpu")))
+        videos = model.sample(nets, n, 64, model.seeded(0, "cpu"))["videos"]
+        late = {f"late {name}": value for name, value in diversity(videos[:, 48:]).items()}
+        rows[run] = {"iteration": config["iteration"]} | diversity(videos[:, :16]) | late
+    return rows
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories of the GAN files, of one data set")
+    parser.add_argument("--n", type=int, default=128, metavar="N", help="videos of each (default 128)")
+    parser.add_argument("--json", metavar="PATH", help="write the numbers there")
+    args = parser.parse_args(argv)
+    try:
+        rows = measure(args.runs, args.n)
+    except (data.UserError, OSError) as error:
+        print(f"diversity.py: error: {error}", file=sys.stderr)
+        return 2
+    print(f"{'':40}" + "".join(f"{name:>14}" for name in rows[args.runs[0]]))
+    for run, row in rows.items():
+        print(f"{run[-40:]:40}" + "".join(f"{row.get(name, ''):>14}" for name in rows[args.runs[0]]))
+    if args.json:
+        Path(args.json).write_text(json.dumps({"n": args.n} | rows, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

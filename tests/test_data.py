@@ -750,7 +750,8 @@ def test_command_line_errors(argv, words, fails):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 def test_freed_memory_is_kept():
-    """After two tensors of 64 MB, the next makes no page faults, where it made one for each of its 16384 pages."""
+    """Of eight tensors of 64 MB, one after the other, each makes a page fault for each of its 16384 pages; if what is
+    freed is kept, hardly one does: now and then a small block comes to lie in the gap, and the heap grows once more."""
     code = """
         import resource, sys, torch, data
         if sys.argv[1] == "kept":
@@ -758,11 +759,12 @@ def test_freed_memory_is_kept():
         torch.zeros(2**24)
         torch.zeros(2**24)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.zeros(2**24)
+        for _ in range(8):
+            torch.zeros(2**24)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     """
     faults = {
         how: int(subprocess.check_output([sys.executable, "-c", textwrap.dedent(code), how], cwd=ROOT))
         for how in ("kept", "given back")
     }
-    assert faults["kept"] < 100 and faults["given back"] > 10000, faults
+    assert faults["kept"] < 3 * 16384 and faults["given back"] >= 8 * 16384, faults

@@ -3,8 +3,8 @@
     python benchmarks/render.py             write what stands between <!-- NAME --> and <!-- /NAME -->, and the plots
     python benchmarks/render.py --check     only say what is stale, by exit status 1
 
-NAME is that of a file in docs/results, TABLE-DATA-PRESET, or `figures`: those in docs/figures. A cell is the mean and
-the standard deviation over seeds.
+NAME is that of a file in docs/results, TABLE-DATA-PRESET; or `figures`: those in docs/figures; or `speed`. A cell is
+the mean and the standard deviation over seeds.
 
 The verdict on a claim is decided by a rule that was written before the runs: the means of the two sides differ by more
 than two standard errors of their difference, sqrt(s1^2/n1 + s2^2/n2) (Welch), and the claim is reproduced or not by its
@@ -19,6 +19,7 @@ import statistics
 import sys
 from pathlib import Path
 
+import speed
 from figures import FIGURES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,11 +248,12 @@ def draw_curves(result, path, digest):
 
 
 def plots(results, docs):
-    """[(path, digest, draw)] of the pictures that go with the results."""
+    """[(path, digest, result, draw)] of the pictures that go with the results."""
     found = []
-    for file in sorted(results.glob("curves-*.json")):
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        found.append((docs / f"{file.stem}.png", digest, json.loads(file.read_text())))
+    for pattern, draw in (("curves-*.json", draw_curves), ("speed-growth-*.json", speed.draw_growth)):
+        for file in sorted(results.glob(pattern)):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            found.append((docs / f"{file.stem}.png", digest, json.loads(file.read_text()), draw))
     return found
 
 
@@ -273,10 +275,8 @@ def render(text, results, docs=DOCS):
         if name == "figures":
             return figures(docs)
         if name == "speed":
-            from speed import speed_table  # slow to import
-
             measured = [json.loads(path.read_text()) for path in sorted(results.glob("speed-*.json"))]
-            return speed_table([result for result in measured if "own" in result])
+            return speed.speed_table([result for result in measured if "own" in result])
         if not file.exists():
             return "Not run yet."
         result = json.loads(file.read_text())
@@ -300,12 +300,12 @@ def main(argv=None):
     text = README.read_text()
     new = render(text, RESULTS)
     stale = [README] if new != text else []
-    pictures = [(path, digest, result) for path, digest, result in plots(RESULTS, DOCS) if drawn_from(path) != digest]
-    stale += [path for path, _, _ in pictures]
+    pictures = [(path, *rest) for path, *rest in plots(RESULTS, DOCS) if drawn_from(path) != rest[0]]
+    stale += [path for path, *_ in pictures]
     if not check:
         README.write_text(new)
-        for path, digest, result in pictures:
-            draw_curves(result, path, digest)
+        for path, digest, result, draw in pictures:
+            draw(result, path, digest)
     for path in stale:
         print(f"{path.relative_to(ROOT)} {'is stale: python benchmarks/render.py' if check else 'written'}")
     return 1 if check and stale else 0

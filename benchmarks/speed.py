@@ -4,7 +4,8 @@
     python benchmarks/speed.py --model i3d data                            I3D's features; loading
     python benchmarks/speed.py --model rjgan --size 32 --width 16 --batch 8
     python benchmarks/speed.py --growth --json docs/results                time and memory against batch, frames, ...
-    python benchmarks/speed.py --render                                    docs/results to README.md and docs/
+
+render.py writes docs/results into README.md and docs/.
 
 Three steps are timed in turn (a, b, c, a, b, c, ...), so that a machine that slows down slows them all, and each in a
 process of its own: (a) the step of textbook.py, always float32 and not compiled; (b) the model file's own
@@ -401,8 +402,8 @@ def speed_table(results):
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def plot_growth(result, path):
-    """One panel an axis: seconds, memory and FLOPs of a step, those of the first point being 1."""
+def draw_growth(result, path, digest):
+    """One panel an axis: seconds, memory and FLOPs of a step, those of the first point being 1; for render.py."""
     from matplotlib.figure import Figure  # slow to import, and only needed here
 
     growth = result["growth"]
@@ -416,23 +417,7 @@ def plot_growth(result, path):
         axes.set_yticks([1, 2, 4, 8, 16], [1, 2, 4, 8, 16])
         axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=100)
-
-
-def render(root=ROOT):
-    """Write the README's table, between its two marks, and the plot of growth, from docs/results/speed-*.json."""
-    results = [json.loads(path.read_text()) for path in sorted((root / "docs" / "results").glob("speed-*.json"))]
-    for result in results:
-        if "growth" in result:
-            plot_growth(result, root / "docs" / "speed-growth.png")
-    table = speed_table([result for result in results if "own" in result])
-    text = (root / "README.md").read_text()
-    before, _, rest = text.partition("<!-- speed -->\n")
-    after = rest.partition("<!-- /speed -->")[2]
-    if not after:
-        raise data.UserError("README.md has no <!-- speed --> ... <!-- /speed -->")
-    (root / "README.md").write_text(f"{before}<!-- speed -->\n{table}\n<!-- /speed -->{after}")
-    return table
+    figure.savefig(path, dpi=100, metadata={"Description": digest})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -468,16 +453,12 @@ def parse_args(argv=None):
     add("--repeats", type=positive, default=7)
     add("--growth", action="store_true", help="how time and memory grow, of the first --model, at a small size")
     add("--json", type=Path, metavar="DIR", help="write DIR/speed-NAME-DEVICE.json")
-    add("--render", action="store_true", help="write README.md's table and docs/speed-growth.png from docs/results")
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
     try:
-        if args.render:
-            print(render())
-            return 0
         for name in args.model[:1] if args.growth else args.model:
             result = grow(name, args) if args.growth else measure(name, args)
             print(json.dumps(result, indent=1) if args.growth else speed_table([result]), flush=True)

@@ -77,7 +77,7 @@ TABLES = {
         ],
     ),
     "table3": (
-        ["fvd"],
+        ["fvd", "is"],
         {"mocogan": "445.3", "rjgan": "438.7", "pretrained": "199.6"},
         [
             ("pre-training on images helps RJGAN", ("pretrained", "fvd"), ("rjgan", "fvd")),

@@ -234,7 +234,8 @@ def look(page):
 
 
 def place(page):
-    return page.locator("#place").inner_text()
+    """What the page says of the pair, once it shows one."""
+    return page.get_by_text(re.compile(r"^Pair \d+ of \d+$")).inner_text()
 
 
 def at_pair(page, n):

@@ -209,7 +209,8 @@ def table(result):
     runs = result["runs"]
     variants = list(dict.fromkeys(run["variant"] for run in runs))
     measures = [m for m in measures if any(measured(runs, v, m) for v in variants)]
-    heads = ["", *(MEASURES[m][0] for m in measures), *["the paper's"] * bool(paper)]
+    of = {"fvd": " FVD", "is": " IS"}.get(measures[0], "")
+    heads = ["", *(MEASURES[m][0] for m in measures), *[f"the paper's{of}"] * bool(paper)]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for variant in variants:
         cells = [cell(measured(runs, variant, m), MEASURES[m][1]) for m in measures]

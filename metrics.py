@@ -674,6 +674,7 @@ def evaluate_is(run, classifier=None, label="expression", seed=0, device="cpu"):
     """Inception Score of 10 batches of 128 images of a run, beside that of real frames. Writes RUN/is.json, returns it.
 
     Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
+    `frames` scores a random frame of each video for every model, since FVD sees those and never G_I(mu).
     classifier: its path, by default where `train-classifier` puts it for the run's data and size.
     """
     config = read_config(run)
@@ -682,16 +683,20 @@ def evaluate_is(run, classifier=None, label="expression", seed=0, device="cpu"):
     net, saved = load_reader(path, Classifier, f"train-classifier {dataset} --label {label} --size {size}", device)
     (label,) = saved["classes"]
     real, _ = draw_clips(load(dataset, root, size, config.get("split", "all")), 1280, 1, 1, seed)
-    fake = generate(run, 1280, config["frames"], seed, device)["images"][:, None]
+    made = generate(run, 1280, config["frames"], seed, device)
+    moments = np.random.default_rng(seed).integers(config["frames"], size=1280)
+    frames = made["videos"][torch.arange(1280), torch.from_numpy(moments)]
+    scores = [score_batches(predict(net, x)[label]) for x in (made["images"][:, None], frames[:, None], real)]
     result = {"run": str(run), "model": config["model"], "data": dataset, "label": label}
-    result |= score_batches(predict(net, fake)[label]) | {"real": score_batches(predict(net, real)[label])}
+    result |= scores[0] | {"frames": scores[1], "real": scores[2]}
     result |= {"classes": saved["classes"][label], "classifier_accuracy": saved["accuracy"][label]}
     return write_json(Path(run) / "is.json", result | about(n=1280, batches=10, size=size, seed=seed))
 
 
 def is_table(r):
     keys = ["is", "is_error", "h_y", "h_y_given_x"]
-    rows = [{"images": name, **{key: s[key] for key in keys}} for name, s in (("generated", r), ("real", r["real"]))]
+    named = {"generated": r, "frames of generated videos": r["frames"], "real": r["real"]}
+    rows = [{"images": name, **{key: score[key] for key in keys}} for name, score in named.items()]
     accuracy = f"the classifier is right on {r['classifier_accuracy']:.1%} of frames of people it has not seen"
     return table(f"{r['run']}: {r['label']}, at best {len(r['classes'])}", rows) + f"\n{accuracy}"
 

@@ -393,8 +393,10 @@ def toy_videos(content, motion, frames):
     return x
 
 
-def toy_model(entangled=False, infers=False):
+def toy_model(entangled=False, infers=False, dark=False):
     """A model file: content is a colour and motion a direction; entangled, the content decides the motion too.
+
+    A dark one's images, other than its videos, are black.
 
     One that infers has a prior of red alone, so that its other colours can only come from real videos.
     """
@@ -408,7 +410,8 @@ def toy_model(entangled=False, infers=False):
         content, motion = (new if old is None else old for new, old in zip(fresh, (content, motion), strict=True))
         direction = (content[:, 0] > 0).long() if entangled else motion[:, 0, 0]
         videos = toy_videos(content[:, 0], direction, frames)
-        return {"videos": videos, "images": videos[:, 0], "content": content, "motion": motion}
+        images = videos[:, 0] * (not dark) - dark
+        return {"videos": videos, "images": images, "content": content, "motion": motion}
 
     def infer(nets, videos, generator):
         content = videos[:, 0, :, 0, 0].argmax(1)[:, None]
@@ -497,6 +500,12 @@ def test_entangled_model(toy):
     rows, _ = by_label(toy(entangled=True))
     assert rows["action"]["content_held"] > 0.95
     assert rows["action"]["motion_held"] < 0.75
+
+
+def test_inception_score_of_images_and_of_frames(toy):
+    """Images without content have the lowest score, and the frames of the same model's videos a high one."""
+    result = metrics.evaluate_is(toy(dark=True), label="colour")
+    assert result["is"] == pytest.approx(1, abs=0.01) and result["frames"]["is"] > 2.7
 
 
 def test_inception_score_of_a_run(toy, fails, capfd):

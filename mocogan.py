@@ -43,7 +43,7 @@ SPLIT = "all"  # the paper trains its GANs on every video and compares with them
 
 
 class Noise(nn.Module):
-    """Add Gaussian noise of standard deviation sigma to what a discriminator sees, at every depth."""
+    """Add Gaussian noise of standard deviation sigma to what a layer of a discriminator sees."""
 
     def __init__(self, sigma):
         super().__init__()
@@ -289,9 +289,9 @@ def save_checkpoint(path, nets, optimizers, draws, iteration, args):
 
 
 def load_checkpoint(path, nets, optimizers, draws, args):
-    """Put everything back as `save_checkpoint` found it; returns the iteration. UserError if it is of another size."""
+    """Put everything back as `save_checkpoint` found it; returns the iteration. UserError if size or device differ."""
     state = data.load_state(path, MODEL, args.device)
-    for name in ("size", "width"):
+    for name in ("size", "width", "device"):  # random states are a device's own
         was, now = state["config"][name], getattr(args, name)
         if was != now:
             raise data.UserError(f"{path} was trained with --{name} {was}, not {now}")
@@ -333,7 +333,7 @@ def load_run(run, device="cpu"):
 
 def accelerate(net, args):
     """--precision bf16: compute inside in bfloat16; weights, input and output stay float32. --compile: fuse kernels."""
-    if args.precision == "bf16":
+    if args.precision == "bf16":  # replaced on this network alone, so that the names in a checkpoint stay
         forward = torch.autocast(args.device, torch.bfloat16)(net.forward)
         net.forward = lambda x: forward(x).float()
     if args.compile:
@@ -342,12 +342,12 @@ def accelerate(net, args):
 
 def load_videos(args):
     """The real videos for D_I, and those for D_V: all, or all but the fraction --frames-only, chosen by --seed."""
-    videos = data.load(args.data, args.data_root, args.size, SPLIT)
+    videos = data.load(args.data, args.data_root, args.size, SPLIT).to(args.device)
     shuffled = torch.randperm(len(videos), generator=seeded(args.seed, "cpu"))
     whole = shuffled[round(args.frames_only * len(videos)) :].sort().values
     clip_videos = videos.subset(whole).at_least((args.frames - 1) * args.stride + 1)
     if args.images:
-        videos = data.join(videos, data.load_images(args.images, args.size))
+        videos = data.join(videos, data.load_images(args.images, args.size).to(args.device))
     print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
     return videos, clip_videos
 
@@ -357,7 +357,6 @@ def train(args):
     device, draws = torch.device(args.device), seeded(args.seed, args.device)
     torch.manual_seed(args.seed)
     videos, clip_videos = load_videos(args)
-    videos, clip_videos = videos.to(device), clip_videos.to(device)
 
     # kappa, the length of a generated video: a number, or drawn from the data's lengths
     kappas = -(-clip_videos.lengths // args.stride) if args.kappa == "data" else torch.tensor([int(args.kappa)])
@@ -381,7 +380,7 @@ def train(args):
 
     for name in ("G_I", "D_I", "D_V"):  # the recurrent networks are a small part of the time
         accelerate(nets[name], args)
-    torch.backends.cudnn.benchmark = True  # shapes do not vary
+    torch.backends.cudnn.benchmark = True  # shapes hardly vary
     data.keep_freed_memory()
     with data.caught_signals() as signals:
         for iteration in range(first + 1, args.iters + 1):

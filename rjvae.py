@@ -23,7 +23,7 @@ Gaussian is a pair (mean, logvar) of one shape. Losses are nats a video.
     python rjvae.py --out RUN --sample 64             samples.npy and figures
     python rjvae.py --out RUN --eval                  ELBO and log p(x) on the test split
 
-Measured on Sprites, `--width 32 --batch 8 --iters 5000`, 40 minutes of one CPU core: log p(x) >= -90992 nats a test
+Measured on Sprites, `--width 32 --batch 8 --iters 5000` on a CPU: log p(x) >= -90992 nats a test
 video (IWAE-100), squared error 1153 a video; a new summary keeps action and view in 99.6 %.
 """
 
@@ -333,9 +333,9 @@ def save_checkpoint(path, nets, optimizers, draws, iteration, args):
 
 
 def load_checkpoint(path, nets, optimizers, draws, args):
-    """Put everything back as `save_checkpoint` found it; returns the iteration. UserError if it is of another size."""
+    """Put everything back as `save_checkpoint` found it; returns the iteration. UserError if size or device differ."""
     state = data.load_state(path, MODEL, args.device)
-    for name in ("size", "width"):
+    for name in ("size", "width", "device"):  # random states are a device's own
         was, now = state["config"][name], getattr(args, name)
         if was != now:
             raise data.UserError(f"{path} was trained with --{name} {was}, not {now}")
@@ -364,7 +364,7 @@ def load_run(run, device="cpu"):
 
 def accelerate(net, args):
     """--precision bf16: compute inside in bfloat16; weights, input and output stay float32. --compile: fuse kernels."""
-    if args.precision == "bf16":
+    if args.precision == "bf16":  # replaced on this network alone, so that the names in a checkpoint stay
         forward = torch.autocast(args.device, torch.bfloat16)(net.forward)
         net.forward = lambda x: forward(x).float()
     if args.compile:
@@ -403,7 +403,7 @@ def train(args):
 
     for name in ("Encoder", "Decoder"):  # the recurrent networks are a small part of the time
         accelerate(nets[name], args)
-    torch.backends.cudnn.benchmark = True  # shapes do not vary
+    torch.backends.cudnn.benchmark = True  # shapes hardly vary
     data.keep_freed_memory()
     with data.caught_signals() as signals:
         for iteration in range(first + 1, args.iters + 1):

@@ -221,6 +221,15 @@ def test_checkpoint_of_another_size(gan, run, fails):
     assert contents(run) == before
 
 
+def test_checkpoint_of_another_device(gan, run, fails):
+    """Its random states fit no other: resuming would not be exact, and torch would end it with a traceback."""
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    state["config"]["device"] = "cuda"
+    torch.save(state, run / "checkpoint.pt")
+    flags = ["--out", str(run), "--resume", "--iters", "2", "--device", "cpu"]
+    fails(gan.main, flags, "was trained with --device cuda, not cpu")
+
+
 def test_checkpoint_is_read_without_running_code(gan, run, fails, tmp_path):
     """A checkpoint from somebody else cannot do anything but be refused."""
     torch.save({"model": gan.MODEL, "evil": Path("/tmp")}, run / "checkpoint.pt")

@@ -377,6 +377,7 @@ def train(args):
     }
     if args.init and not args.resume:
         start_from(args.init, nets, args.device)
+        draws.manual_seed(args.seed + 10**6)  # not the draws of a pre-training with the same seed once more
     out = data.open_run(args.out, args.resume, args.overwrite)
     checkpoint = out / "checkpoint.pt"
     first = load_checkpoint(checkpoint, nets, optimizers, draws, args) if args.resume else 0

@@ -1007,6 +1007,21 @@ def test_init_takes_every_tensor(gan, argv, monkeypatch, tmp_path, capsys):
     assert state["iteration"] == 1
 
 
+def test_init_draws_anew(argv, monkeypatch):
+    """What a pre-training with the same seed began with, real frames and noise, is not what comes next."""
+    seen, original = [], rjgan.fake_batch
+
+    def watched(nets, args, kappas, longest, generator, terms):
+        seen.append(generator.get_state())
+        return original(nets, args, kappas, longest, generator, terms)
+
+    monkeypatch.setattr(rjgan, "fake_batch", watched)
+    run = train(rjgan, argv("--iters", 1, out="pretrained"))
+    train(rjgan, argv("--iters", 1, out="again"))
+    train(rjgan, argv("--iters", 1, "--init", run, out="started"))
+    assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
+
+
 def test_init_from_images_alone(argv, monkeypatch, capsys):
     run = train(rjgan, argv("--seed", 5, "--terms", "summary", out="pretrained"))
     capsys.readouterr()

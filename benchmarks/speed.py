@@ -232,7 +232,11 @@ class LargestConvolution(TorchFunctionMode):
 
 
 def limit(name, args):
-    """(c): a function that does products and the largest convolution forward, its clock, and the FLOPs of each."""
+    """(c): a function that does products and the largest convolution forward, its clock, and the FLOPs of each.
+
+    On CUDA both in the step's precision: float32 is TF32 in convolutions, as torch has it, but not in I3D's.
+    """
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = name != "i3d"
     step, clock, _ = own_step(name, args)
     with LargestConvolution() as conv:
         step()

@@ -6,9 +6,10 @@
 NAME is that of a file in docs/results, TABLE-DATA-PRESET; or `figures`: those in docs/figures; or `speed`. A cell is
 the mean and the standard deviation over seeds.
 
-The verdict on a claim is decided by a rule that was written before the runs: the means of the two sides differ by more
-than two standard errors of their difference, sqrt(s1^2/n1 + s2^2/n2) (Welch), and the claim is reproduced or not by its
-sign; or they do not, or a side has one seed alone, and it is not decided.
+The verdict on a claim is decided by a rule that was written before the runs: if the means of the two sides differ by
+more than two standard errors of their difference, sqrt(s1^2/n1 + s2^2/n2) (Welch), the claim is reproduced where they
+differ as it says, and not reproduced where they differ the other way round; if they do not, or a side has one seed
+alone, it is not decided. Of claims of ours, which the paper does not make, it says true or false instead.
 """
 
 import hashlib
@@ -52,7 +53,9 @@ def judged(side, held):
 
 MEASURES = {  # name: heading, decimals, its value of a run
     "fvd": ("FVD ↓", 1, lambda run: run["fvd"]["fvd"]),
+    "kvd": ("KVD ↓", 1, lambda run: run["fvd"]["kvd"]),
     "is": ("IS ↑", 2, lambda run: run["is"]["is"]),
+    "is of frames": ("IS of videos' frames ↑", 2, lambda run: run["is"]["frames"]["is"]),
     "diversity": ("diversity of images, H(y) ↑", 2, lambda run: run["is"]["h_y"]),
     "elbo": ("test ELBO, nats ↑", 1, lambda run: run["eval"]["elbo"]["nats_per_video"]),
     "iwae": ("IWAE-100, nats ↑", 1, lambda run: run["eval"]["iwae_100"]["nats_per_video"]),
@@ -69,7 +72,7 @@ LATENTS = [name for name in MEASURES if " by " in name]
 # that are lower and higher by it
 TABLES = {
     "table2": (
-        ["fvd"],
+        ["fvd", "kvd"],
         {"mocogan": "134.8", "rmocogan": "104.4", "rjgan": "99.9"},
         [
             ("RMoCoGAN is better than MoCoGAN", ("rmocogan", "fvd"), ("mocogan", "fvd")),
@@ -79,17 +82,18 @@ TABLES = {
         ],
     ),
     "table3": (
-        ["fvd", "is"],
+        ["fvd", "kvd", "is", "is of frames"],
         {"mocogan": "445.3", "rjgan": "438.7", "pretrained": "199.6"},
         [
             ("pre-training on images helps RJGAN", ("pretrained", "fvd"), ("rjgan", "fvd")),
             ("pre-trained RJGAN is better than MoCoGAN", ("pretrained", "fvd"), ("mocogan", "fvd")),
             ("RJGAN is better than MoCoGAN this early", ("rjgan", "fvd"), ("mocogan", "fvd")),
             ("longer pre-training helps more (ours)", ("pretrained-longer", "fvd"), ("pretrained", "fvd")),
+            ("pre-training makes better frames (ours)", ("rjgan", "is of frames"), ("pretrained", "is of frames")),
         ],
     ),
     "mixture": (
-        ["fvd"],
+        ["fvd", "kvd"],
         {"mocogan": "134.8", "rjgan": "99.9", "mixture": "115.6"},
         [
             ("RJGAN with half of the videos is better than MoCoGAN with all", ("mixture", "fvd"), ("mocogan", "fvd")),
@@ -102,7 +106,7 @@ TABLES = {
         [("RJGAN makes better images than a generator of images alone", ("images", "is"), ("rjgan", "is"))],
     ),
     "a6": (
-        ["fvd", "is", "diversity"],
+        ["fvd", "kvd", "is", "diversity"],
         {},
         [
             ("residuals to the summary make better videos", ("rjgan", "fvd"), ("previous", "fvd")),
@@ -150,11 +154,11 @@ def verdict(low, high):
     """What two samples say of the claim that the first is lower in the mean: a word, and their difference in words."""
     (a, s), (b, t) = spread(low), spread(high)
     if s is None or t is None:
-        return "not decided", f"difference {b - a:.3g} from one seed a side"
+        return "not decided", "one seed decides nothing"
     error = math.sqrt(s**2 / len(low) + t**2 / len(high))
     decided = abs(b - a) > 2 * error
     word = "not decided" if not decided else "reproduced" if b > a else "not reproduced"
-    return word, f"difference {b - a:.3g}, standard error {error:.2g}"
+    return word, f"difference {abs(b - a):.3g}, its standard error {error:.2g}"
 
 
 def measured(runs, variant, measure):
@@ -183,13 +187,17 @@ def listed(values):
 
 def conditions(runs):
     """What a reader needs beside the numbers: seeds, settings, N, floors, time."""
-    seeds = len({run["seed"] for run in runs})
-    words = [f"{seeds} seed{'s' * (seeds > 1)}"]
+    seeds = {}
+    for run in runs:
+        seeds.setdefault(run["variant"], set()).add(run["seed"])
+    most = max(map(len, seeds.values()))
+    fewer = [f"{NAMES[variant]}: {len(of)}" for variant, of in seeds.items() if len(of) < most]
+    words = [f"{most} seed{'s' * (most > 1)}{' (' * bool(fewer)}{', '.join(fewer)}{')' * bool(fewer)}"]
     words += [f"{listed(run['iterations'] for run in runs)} iterations"]
     words += [f"{listed('{size}x{size}'.format(**run['config']) for run in runs)} pixels"]
     words += [f"{key} {listed(run['config'][key] for run in runs)}" for key in ("width", "batch")]
-    minutes = [run["seconds"] / 60 for run in runs]
-    words += [f"{min(minutes):.0f} to {max(minutes):.0f} min of training a run"]
+    minutes = [f"{f(run['seconds'] for run in runs) / 60:.0f}" for f in (min, max)]
+    words += [f"{' to '.join(dict.fromkeys(minutes))} min of training a run by the clock"]
     text = ", ".join(words)
     if fvds := [run["fvd"] for run in runs if "fvd" in run]:
         floors = [fvd["floor"] for fvd in fvds if fvd["floor"] is not None]
@@ -224,6 +232,8 @@ def table(result):
         sides = measured(runs, *low), measured(runs, *high)
         if all(sides):
             word, difference = verdict(*sides)
+            if "(ours" in sentence:
+                word = {"reproduced": "true", "not reproduced": "false"}.get(word, word)
             lines += [f"- {sentence[0].upper()}{sentence[1:]}: **{word}** ({difference})."]
     return "\n".join(lines)
 
@@ -281,7 +291,9 @@ def render(text, results, docs=DOCS):
             return figures(docs)
         if name == "speed":
             measured = [json.loads(path.read_text()) for path in sorted(results.glob("speed-*.json"))]
-            return speed.speed_table([result for result in measured if "own" in result])
+            measured = [result for result in measured if "own" in result]
+            on = listed(f"{result['machine']} with torch {result['torch']}" for result in measured)
+            return f"{speed.speed_table(measured)}\n\nOn {on}."
         if not file.exists():
             return "Not run yet."
         result = json.loads(file.read_text())

@@ -72,7 +72,7 @@ def result(**values):
     settings = {"size": 32, "width": 8, "batch": 2}
     runs = [
         {"variant": variant, "seed": seed, "iterations": 10, "config": settings, "seconds": 60.0}
-        | {"fvd": {"fvd": fvd, "floor": 56.25, "floor_of": "disjoint videos", "n": 128}}
+        | {"fvd": {"fvd": fvd, "kvd": fvd / 10, "floor": 56.25, "floor_of": "disjoint videos", "n": 128}}
         for variant, fvds in values.items()
         for seed, fvd in enumerate(fvds)
     ]
@@ -86,12 +86,14 @@ def test_a_table_shows_numbers_conditions_and_verdicts(tmp_path):
     assert (
         text.startswith("before\n<!-- table2-faces-quick -->\n") and text.endswith("-->\nafter") and "old" not in text
     )
-    assert "| MoCoGAN | 102.0 ± 2.0 | 134.8 |" in text
+    assert "| MoCoGAN | 102.0 ± 2.0 | 10.2 ± 0.2 | 134.8 |" in text
     assert "3 seeds, 10 iterations, 32x32 pixels, width 8, batch 2" in text and "N = 128, floor 56.2" in text
-    assert "RJGAN is better than MoCoGAN: **not reproduced** (difference -9" in text
-    assert "RMoCoGAN is better than MoCoGAN: **not decided** (difference 1" in text
+    assert "RJGAN is better than MoCoGAN: **not reproduced** (difference 9, its standard error 1.3)" in text
+    assert "RMoCoGAN is better than MoCoGAN: **not decided** (difference 1, " in text
     assert "summary term" not in text  # a claim whose runs are not there
     assert render.render(text, tmp_path) == text
+    fewer = result(rjgan=[110.0, 111.0], images=[100.0])  # a variant that has fewer seeds
+    assert render.conditions(fewer["runs"]).startswith("2 seeds (images alone, `--terms summary`: 1), 10 iterations")
     made["runs"][0]["fvd"]["fvd"] += 1
     (tmp_path / "table2-faces-quick.json").write_text(json.dumps(made))
     assert render.render(text, tmp_path) != text
@@ -110,6 +112,13 @@ def test_a_table_shows_numbers_conditions_and_verdicts(tmp_path):
 )
 def test_a_verdict_takes_two_standard_errors(low, high, word):
     assert render.verdict(low, high)[0] == word
+
+
+def test_a_claim_of_ours_is_not_reproduced_but_true():
+    made = result(rjgan=[1.0, 2.0, 3.0], bf16=[4.0, 5.0, 6.0]) | {"table": "precision"}
+    assert "- Bfloat16 makes worse videos (ours): **true** (difference 3, its standard error 0.82)." in render.table(
+        made
+    )
 
 
 def test_a_picture_tells_what_it_was_drawn_from(tmp_path):

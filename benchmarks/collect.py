@@ -17,7 +17,10 @@ ONCE = {"resume", "overwrite", "sample", "eval", "eval_videos", "log_every", "sa
 
 
 def seconds(run):
-    """Seconds of training by log.csv, whose rows give the speed since the row before; resumed runs count once."""
+    """Seconds of training by the clock, pauses and saving included; log.csv has the speed since the row before.
+
+    What was done again after a kill counts once.
+    """
     with open(run / "log.csv", newline="") as file:
         rows = [(int(row["iteration"]), float(row["it_per_s"])) for row in csv.DictReader(file)]
     firsts = [0, *(iteration for iteration, _ in rows)]

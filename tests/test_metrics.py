@@ -410,7 +410,7 @@ def toy_model(entangled=False, infers=False, dark=False):
         content, motion = (new if old is None else old for new, old in zip(fresh, (content, motion), strict=True))
         direction = (content[:, 0] > 0).long() if entangled else motion[:, 0, 0]
         videos = toy_videos(content[:, 0], direction, frames)
-        images = videos[:, 0] * (not dark) - dark
+        images = -torch.ones_like(videos[:, 0]) if dark else videos[:, 0]
         return {"videos": videos, "images": images, "content": content, "motion": motion}
 
     def infer(nets, videos, generator):

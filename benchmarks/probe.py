@@ -1,0 +1,126 @@
+"""What an FVD is made of: FVD of a GAN's videos, and of real ones, with one thing about them changed at a time.
+
+python benchmarks/probe.py runs/mocogan-faces runs/rjgan-faces --n 128 --json probe.json
+
+sampled        as they are, for comparison; of real clips: N others, so the floor
+blurred        at half the size and back, and the real clips that they are compared with, too: without fine detail
+frozen         the first frame, T times: without motion
+noisy          (real clips) with Gaussian noise of standard deviation 0.1: with nothing wrong but fine detail
+summary        (RJGAN) the summary frame, T times: mu without residuals
+half           (RJGAN) with half of each residual
+late           frames T + 1 to 2 T of a video: after the GRU has left its initial state
+batch          G_I normalises by the statistics of 8 videos, as in training, instead of by its running averages
+recalibrated   its running averages are taken anew, over 32 batches of 32 videos
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import data  # noqa: E402
+import metrics  # noqa: E402
+
+
+def blurred(clips):
+    """Videos (N, T, C, H, W) at half the size and back."""
+    small = F.avg_pool2d(clips.flatten(0, 1), 2)
+    return F.interpolate(small, scale_factor=2, mode="bilinear").unflatten(0, clips.shape[:2])
+
+
+def frozen(clips):
+    return clips[:, :1].expand_as(clips)
+
+
+def shrunk(latents, scale):
+    """Let R_M give mu + scale * delta(t)."""
+    forward = latents.forward
+    latents.forward = lambda mu, motion: mu[:, None] + scale * (forward(mu, motion) - mu[:, None])
+
+
+def recalibrate(nets, args, generator):
+    """Take G_I's running averages anew, each batch counting alike."""
+    norms = [layer for layer in nets["G_I"].modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    for _ in range(32):
+        nets["G_I"](nets["R_M"](*nets["R_M"].draw(32, args["frames"], generator)))
+    nets["G_I"].eval()
+
+
+@torch.no_grad()
+def variants(run, n):
+    """{name: its n videos, (N, T, C, H, W)} of a run, all from the same noise."""
+    config = metrics.read_config(run)
+    model, T = importlib.import_module(config["model"]), config["frames"]
+
+    def sample(change=lambda nets: None, frames=T, at_once=32):
+        nets, generator = model.load_run(run)[1], model.seeded(0, "cpu")
+        change(nets)
+        parts = [model.sample(nets, min(at_once, n - i), frames, generator) for i in range(0, n, at_once)]
+        return {key: torch.cat([part[key] for part in parts]) for key in ("videos", "images")}
+
+    drawn = sample()
+    made = {"sampled": drawn["videos"], "blurred": blurred(drawn["videos"]), "frozen": frozen(drawn["videos"])}
+    if config["model"] == "rjgan":
+        made["summary"] = drawn["images"][:, None].expand_as(drawn["videos"])
+        made["half"] = sample(lambda nets: shrunk(nets["R_M"], 0.5))["videos"]
+    made["late"] = sample(frames=2 * T)["videos"][:, T:]
+    made["batch"] = sample(lambda nets: nets["G_I"].train(), at_once=8)["videos"]
+    made["recalibrated"] = sample(lambda nets: recalibrate(nets, config, model.seeded(1, "cpu")))["videos"]
+    return made
+
+
+def probe(runs, n, only=None):
+    """{"real" or a run's path: {name: FVD}}; UserError or OSError where it is no run of a GAN file."""
+    config, net = metrics.read_config(runs[0]), metrics.load_i3d()
+    videos = data.load(config["data"], config["data_root"], config["size"], "all")
+    clips = metrics.draw_clips(videos, 2 * n, config["frames"], config["stride"], 0)[0]
+    sharp = metrics.features(clips, net, metrics.CACHE, "real")[:n]  # all that `metrics.py fvd` keeps, so at no cost
+    real, others = data.to_float(clips[:n]), data.to_float(clips[n:])
+    soft = metrics.features(blurred(real), net, metrics.CACHE, "real, blurred")
+    noise = 0.1 * torch.randn(others.shape, generator=torch.Generator().manual_seed(0))
+    made = {"sampled": others, "blurred": blurred(others), "frozen": frozen(others), "noisy": others + noise}
+
+    def distances(made):
+        row = {}
+        for name in made if only is None else [name for name in made if name in only]:
+            x = metrics.features(made[name].clamp(-1, 1), net, name=name)
+            row[name] = round(metrics.frechet_distance(soft if name == "blurred" else sharp, x), 1)
+            print(name, row[name], flush=True)
+        return row
+
+    return {"real": distances(made)} | {run: distances(variants(run, n)) for run in runs}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories of the GAN files, of one data set")
+    parser.add_argument("--n", type=int, default=128, metavar="N", help="videos of each (default 128)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these changes alone (default all)")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, beside those it has")
+    args = parser.parse_args(argv)
+    try:
+        rows = probe(args.runs, args.n, args.only)
+    except (data.UserError, OSError) as error:
+        print(f"probe.py: error: {error}", file=sys.stderr)
+        return 2
+    for run, row in rows.items():
+        print(f"{run}\n   " + ", ".join(f"{name} {fvd}" for name, fvd in row.items()))
+    if args.json:
+        had = json.loads(args.json.read_text()) if args.json.exists() else {}
+        rows = {run: had.get(run, {}) | row for run, row in rows.items()}
+        args.json.write_text(json.dumps(had | {"n": args.n} | rows, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -80,15 +80,15 @@ def variants(run, n):
 
 
 def probe(runs, n, only=None):
-    """{"real" or a run's path: {name: FVD}}; UserError or OSError where it is no run of a GAN file."""
+    """{"real" or a run's path: {name: FVD}}, of all changes or `only` some; UserError or OSError where it is no run."""
     config, net = metrics.read_config(runs[0]), metrics.load_i3d()
     videos = data.load(config["data"], config["data_root"], config["size"], "all")
     clips = metrics.draw_clips(videos, 2 * n, config["frames"], config["stride"], 0)[0]
-    sharp = metrics.features(clips, net, metrics.CACHE, "real")[:n]  # all that `metrics.py fvd` keeps, so at no cost
+    sharp, floor = metrics.features(clips, net, metrics.CACHE, "real").split(n)  # kept by `metrics.py fvd`: at no cost
     real, others = data.to_float(clips[:n]), data.to_float(clips[n:])
     soft = metrics.features(blurred(real), net, metrics.CACHE, "real, blurred")
     noise = 0.1 * torch.randn(others.shape, generator=torch.Generator().manual_seed(0))
-    made = {"sampled": others, "blurred": blurred(others), "frozen": frozen(others), "noisy": others + noise}
+    made = {"noisy": others + noise, "blurred": blurred(others), "frozen": frozen(others)}
 
     def distances(made):
         row = {}
@@ -98,7 +98,8 @@ def probe(runs, n, only=None):
             print(name, row[name], flush=True)
         return row
 
-    return {"real": distances(made)} | {run: distances(variants(run, n)) for run in runs}
+    of_real = {"sampled": round(metrics.frechet_distance(sharp, floor), 1)} | distances(made)
+    return {"real": of_real} | {run: distances(variants(run, n)) for run in runs}
 
 
 def main(argv=None):

@@ -65,6 +65,7 @@ MEASURES = {  # name: heading, decimals, its value of a run
     "content by motion": ("content labels, motion held ↓", 2, judged("content", "motion_held")),
     "content by chance": ("chance", 2, judged("content", "chance")),
 }
+CHANGES = ["sampled", "noisy", "blurred", "frozen", "summary", "half", "late", "batch", "recalibrated"]  # of probe.py
 LATENTS = [name for name in MEASURES if " by " in name]
 
 # by table: its measures, the paper's numbers (of MUG), and its claims: a sentence, and the sides (variant, measure)
@@ -270,6 +271,19 @@ def plots(results, docs):
     return found
 
 
+def probes(result):
+    """What probe.py found as a table in Markdown: real clips, and the variants, a cell over the seeds that it asked."""
+    rows = {"real clips": [result["real"]]}
+    for run in result.keys() - {"n", "real"}:
+        rows.setdefault(NAMES[Path(run).parent.name.rpartition("-")[0]], []).append(result[run])
+    names = [name for name in CHANGES if any(name in row for found in rows.values() for row in found)]
+    lines = ["| FVD | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
+    for title in sorted(rows, key=lambda title: (title != "real clips", title)):
+        cells = [cell([row[name] for row in rows[title] if name in row], 1) for name in names]
+        lines += [f"| {title} | {' | '.join(cells)} |"]
+    return "\n".join(lines)
+
+
 def figures(docs):
     """The paper's figures, and those of ours that are there, as a table in Markdown."""
     lines = ["| of the paper | what it shows | ours |", "|---|---|---|"]
@@ -295,6 +309,8 @@ def render(text, results, docs=DOCS):
         if not file.exists():
             return "Not run yet."
         result = json.loads(file.read_text())
+        if name.startswith("probe"):
+            return probes(result)
         return curves(result) if result["table"] == "curves" else table(result)
 
     def section(match):

@@ -121,6 +121,18 @@ def test_a_claim_of_ours_is_not_reproduced_but_true():
     )
 
 
+def test_probes_are_shown_by_variant():
+    made = {"n": 4, "real": {"sampled": 1.0, "noisy": 9.0}, "runs/rjgan-0/20": {"blurred": 2.0, "batch": 5.0}}
+    made |= {"runs/mocogan-0/20": {"blurred": 3.0}, "runs/rjgan-1/20": {"blurred": 4.0}}
+    assert render.probes(made).splitlines() == [
+        "| FVD | sampled | noisy | blurred | batch |",
+        "|---|---|---|---|---|",
+        "| real clips | 1.0 | 9.0 |  |  |",
+        "| MoCoGAN |  |  | 3.0 |  |",
+        "| RJGAN |  |  | 3.0 ± 1.4 | 5.0 |",
+    ]
+
+
 def test_a_picture_tells_what_it_was_drawn_from(tmp_path):
     made = result(mocogan=[100.0, 102.0], rjgan=[90.0, 91.0]) | {"table": "curves"}
     render.draw_curves(made, tmp_path / "curves.png", "digest")
@@ -132,7 +144,7 @@ def test_the_readme_has_a_place_for_every_table():
     marks = re.findall(r"^<!-- (\S+) -->\n(?:.*?\n)?<!-- /\1 -->$", render.README.read_text(), re.DOTALL | re.MULTILINE)
     assert marks.count("figures") == 1 and len(set(marks)) == len(marks)
     places = [mark.split("-")[:2] for mark in marks if "-" in mark]
-    assert {table for table, _ in places} == {*render.TABLES, "curves"}
+    assert {table for table, _ in places} == {*render.TABLES, "curves", "probe"}
     assert ["table2", "faces"] in places and ["table2", "weizmann"] in places and ["table6", "sprites"] in places
 
 

@@ -9,8 +9,8 @@ noisy          (real clips) with Gaussian noise of standard deviation 0.1: with 
 summary        (RJGAN) the summary frame, T times: mu without residuals
 half           (RJGAN) with half of each residual
 late           frames T + 1 to 2 T of a video: after the GRU has left its initial state
-batch          G_I normalises by the statistics of 8 videos, as in training, instead of by its running averages
-recalibrated   its running averages are taken anew, over 32 batches of 32 videos
+batch          BatchNorm uses the statistics of 8 videos, as in training, instead of its running averages
+recalibrated   those of G_I are taken anew, over 32 batches of 32 videos
 """
 
 import argparse
@@ -74,7 +74,7 @@ def variants(run, n):
         made["summary"] = drawn["images"][:, None].expand_as(drawn["videos"])
         made["half"] = sample(lambda nets: shrunk(nets["R_M"], 0.5))["videos"]
     made["late"] = sample(frames=2 * T)["videos"][:, T:]
-    made["batch"] = sample(lambda nets: nets["G_I"].train(), at_once=8)["videos"]
+    made["batch"] = sample(lambda nets: nets.train(), at_once=8)["videos"]
     made["recalibrated"] = sample(lambda nets: recalibrate(nets, config, model.seeded(1, "cpu")))["videos"]
     return made
 
@@ -86,7 +86,7 @@ def probe(runs, n, only=None):
     clips = metrics.draw_clips(videos, 2 * n, config["frames"], config["stride"], 0)[0]
     sharp, floor = metrics.features(clips, net, metrics.CACHE, "real").split(n)  # kept by `metrics.py fvd`: at no cost
     real, others = data.to_float(clips[:n]), data.to_float(clips[n:])
-    soft = metrics.features(blurred(real), net, metrics.CACHE, "real, blurred")
+    soft = metrics.features(blurred(real), net, metrics.CACHE, "real") if not only or "blurred" in only else None
     noise = 0.1 * torch.randn(others.shape, generator=torch.Generator().manual_seed(0))
     made = {"noisy": others + noise, "blurred": blurred(others), "frozen": frozen(others)}
 

@@ -220,7 +220,7 @@ def table(result):
     runs = result["runs"]
     variants = list(dict.fromkeys(run["variant"] for run in runs))
     measures = [m for m in measures if any(measured(runs, v, m) for v in variants)]
-    of = {"fvd": " FVD", "is": " IS"}.get(measures[0], "")
+    of = {"fvd": " FVD (MUG)", "is": " IS (MUG)"}.get(measures[0], "")
     heads = ["", *(MEASURES[m][0] for m in measures), *[f"the paper's{of}"] * bool(paper)]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for variant in variants:

@@ -58,7 +58,7 @@ def recalibrate(nets, args, generator):
 
 @torch.no_grad()
 def variants(run, n):
-    """{name: its n videos, (N, T, C, H, W)} of a run, all from the same noise."""
+    """{name: its n videos, (N, T, C, H, W)} of a run; `batch` and `late` have other noise than the rest."""
     config = metrics.read_config(run)
     model, T = importlib.import_module(config["model"]), config["frames"]
 

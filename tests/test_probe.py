@@ -54,7 +54,7 @@ def test_recalibrated_averages():
 
 @pytest.mark.parametrize("model", [mocogan, rjgan])
 def test_variants_of_a_run(model, argv):
-    """All are of the same noise, so each differs from the sampled videos where it should, and only there."""
+    """Each has its shape and differs from the sampled videos; frozen ones are their first frames."""
     run = model.train(model.parse_args(argv("--iters", 1)))
     made = probe.variants(run, 4)
     assert ({"summary", "half"} <= set(made)) == (model is rjgan)

@@ -368,7 +368,7 @@ def accelerate(net, args):
         forward = torch.autocast(args.device, torch.bfloat16)(net.forward)
         net.forward = lambda x: forward(x).float()
     if args.compile:
-        net.compile()
+        net.compile(options={"fallback_random": args.device == "cpu"})  # a CPU is slow at the compiler's own noise
 
 
 def test_clips(args, frames, count=None):
@@ -506,7 +506,7 @@ def parse_args(argv=None):
     add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto: CUDA where there is one")
     add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
-    add("--compile", action="store_true", help="compile the networks: a minute at the start, faster from then on")
+    add("--compile", action="store_true", help="compile the networks, for GPUs: takes a minute at the start")
     add("--resume", action="store_true", help="go on from the run's checkpoint")
     add("--overwrite", action="store_true", help="delete the run that --out holds")
     add("--log-every", type=positive, default=100, metavar="N", help="iterations between rows of log.csv (100)")

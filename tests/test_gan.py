@@ -782,11 +782,8 @@ def test_bfloat16_is_inside_alone(gan, argv):
 
 @pytest.mark.slow
 def test_compiled_equals_eager(argv):
-    """--compile changes no loss by more than rounding, once both draw the same noise; and resumes exactly."""
-    import torch._inductor.config as inductor  # compiling takes most of a minute
-
-    with inductor.patch(fallback_random=True):
-        assert torch.allclose(step_losses(rjgan, argv), step_losses(rjgan, argv, "--compile"), atol=2e-3)
+    """--compile changes no loss by more than rounding: on a CPU both draw the same noise; and resumes exactly."""
+    assert torch.allclose(step_losses(rjgan, argv), step_losses(rjgan, argv, "--compile"), atol=2e-3)
     straight = train(rjgan, argv("--compile", "--iters", 4, out="straight"))
     train(rjgan, argv("--compile", "--iters", 2, out="parts"))
     parts = train(rjgan, ["--out", argv(out="parts")[-1], "--resume", "--iters", "4"])

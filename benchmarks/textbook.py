@@ -1,10 +1,9 @@
 """The textbook step: what a plain implementation of the same mathematics does, to compare a file's own step with.
 
-A DataLoader that decodes per item (in the same process), weights in the plain memory layout, and an Adam that goes
-through its tensors one by one. GANs: fresh fakes for each of three updates (D_I, D_V, G), every frame of them decoded,
-and gradients that gather in the discriminators while the generator learns. The layers are the file's own: so D_V's
-clips are channels last and noise is drawn in the order of memory here, too, which makes the textbook no slower.
-VAEs: frames coded one at a time, LSTMs stepped in Python.
+A DataLoader that decodes per item (in the same process), the plain memory layout, and an Adam that goes through its
+tensors one by one. GANs: fresh fakes for each of three updates (D_I, D_V, G), every frame of them decoded, and
+gradients that gather in the discriminators while the generator learns. VAEs: frames coded one at a time, LSTMs stepped
+in Python.
 tests/test_speed.py shows that its gradients are those of the file's step.
 """
 
@@ -74,6 +73,28 @@ def textbook_update(model, nets, optimizers, real, fakes, mark):
     optimizers["G"].step()
 
 
+class PlainNoise(nn.Module):
+    """A discriminator's noise as a textbook adds it."""
+
+    def __init__(self, sigma):
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x):
+        return x + self.sigma * torch.randn_like(x)
+
+
+class PlainVideoDiscriminator(nn.Module):
+    """D_V of the same layers, in the plain layout."""
+
+    def __init__(self, D_V):
+        super().__init__()
+        self.net = D_V.net
+
+    def forward(self, x):
+        return self.net(x.transpose(1, 2).contiguous())
+
+
 class FrameByFrame(nn.Module):
     """A network over (B, T, ...), one time after another."""
 
@@ -109,6 +130,12 @@ class Stepped(nn.Module):
 def textbook_nets(nets):
     """The networks of a file as a textbook has them: the same weights in the plain layout; a VAE's coded in steps."""
     nets = nets.to(memory_format=torch.contiguous_format)
+    if "D_V" in nets:
+        nets["D_V"] = PlainVideoDiscriminator(nets["D_V"])
+    for name in {"D_I", "D_V"} & set(nets):
+        for i, layer in enumerate(nets[name].net):
+            if hasattr(layer, "sigma"):
+                nets[name].net[i] = PlainNoise(layer.sigma)
     for name in {"Encoder", "Decoder"} & set(nets):
         nets[name] = FrameByFrame(nets[name])
     for name in {"Prior", "Posterior"} & set(nets):

@@ -99,6 +99,20 @@ def test_gan_equals_its_textbook(name, decoded, float64):
     same_updates(nets, copy.deepcopy(nets), args, own_update, textbook_update)
 
 
+@pytest.mark.parametrize("name", MODELS["gan"])
+def test_gan_textbook_is_plain(name):
+    """Every convolution of it has its input and its weight in the plain layout; its noise has the file's sigma."""
+    nets, seen = textbook.textbook_nets(small(name)[2]), []
+    for layer in nets.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)):
+            layer.register_forward_hook(lambda layer, x, y: seen.append((x[0], layer.weight)))
+    nets["D_I"](torch.zeros(2, 3, 32, 32))
+    nets["D_V"](nets["G_I"](torch.randn(2, 16, 60)))
+    assert len(seen) == 4 + 5 + 4
+    assert all(tensor.is_contiguous() for pair in seen for tensor in pair)
+    assert 0.09 < seen[0][0].std() < 0.11  # of the zeros
+
+
 @pytest.mark.parametrize("name", MODELS["vae"])
 def test_vae_equals_its_textbook(name, float64):
     """Frames coded one at a time and LSTMs stepped in Python equal the file's step, BatchNorm in evaluation mode."""

@@ -318,8 +318,11 @@ def options(name, args, **changes):
 
 def about(name, given, args):
     """What a result says of how it was measured."""
-    found = re.search("model name.*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
-    machine = found[1] if found else platform.machine()
+    machine = platform.machine()
+    if sys.platform == "linux":
+        cpu = dict(re.findall(r"(.+?)\s*: (.*)", Path("/proc/cpuinfo").read_text()))
+        if "cpu family" in cpu:
+            machine = f"{cpu['model name']} (family {cpu['cpu family']}, model {cpu['model']})"
     said = {
         flag: getattr(given, flag) for flag in ("size", "width", "batch", "frames", "device", "precision", "compile")
     }

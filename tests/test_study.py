@@ -364,7 +364,8 @@ def test_phone(models, tmp_path, visit, kind):
 
 
 def frames_seen(page):
-    """The different pictures of the left clip in a second."""
+    """The different pictures of the left clip in a second, once there is one."""
+    page.wait_for_function("document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data[3] === 255")
     seen = set()
     for _ in range(25):
         seen.add(tuple(look_now(page)))

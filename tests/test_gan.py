@@ -794,8 +794,10 @@ def test_compiled_equals_eager(precision, tolerance, argv):
         return train(rjgan, argv(*flags, "--compile", *more, out=out))
 
     torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     difference = step_losses(rjgan, argv, *flags) - step_losses(rjgan, argv, *flags, "--compile")
     assert difference.abs().max() < tolerance
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 3  # G_I, D_I, D_V were compiled
     straight = compiled("--iters", 4, out="straight")
     compiled("--iters", 2, out="parts")
     parts = compiled("--iters", 4, "--resume", out="parts")

@@ -17,7 +17,6 @@ names: a file with `load_run` and `sample` (and `infer`, if it can encode videos
 """
 
 import argparse
-import base64
 import copy
 import hashlib
 import importlib
@@ -29,13 +28,11 @@ import os
 import pickle
 import platform
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 from tqdm import tqdm
@@ -778,251 +775,6 @@ def disentanglement_table(r):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Preference: the paper's human evaluation (sections 5.1, 5.2, 5.4 and A.7)
-# ---------------------------------------------------------------------------------------------------------------------
-
-STUDY_VERSION = 1  # of the results file; a page and a `preference` of different versions do not go together
-STUDY_BYTES = 20_000_000  # the largest page
-TEMPLATE = Path(__file__).with_name("study_template.html")
-QUESTIONS = {  # kind: title and description of the task, in the words of A.7
-    "video": (
-        "Pick the facial expression video that looks more realistic",
-        "You are presented with a pair of videos of human facial expressions, both generated from deep learning "
-        "models trained on real videos. Each video clip is less than a second long. You are requested to choose the "
-        "video clip that appears more realistic to you.",
-    ),
-    "image": (
-        "Pick the facial image that looks more realistic",
-        "You are presented with a pair of images of human faces, both generated from deep learning models. Choose the "
-        "facial image that appears more realistic to you.",
-    ),
-    "sprites": (
-        "Which of the following videos of animated characters appear more realistic, considering the dataset "
-        "description provided?",
-        "The dataset contains animated characters performing actions like walk, spellcast and slash from three viewing "
-        "angles. For a realistic video, the action performed is identifiable and the character's appearance doesn't "
-        "change.",
-    ),
-}
-
-
-def study_clips(source, kind, n, seed, device):
-    """n clips of a run or an .npy file, in random order, and the run's config or {}: uint8 (n, T, H, W, C).
-
-    Images (T = 1) are a run's summary frames, as in section 5.2, or a random frame of each video of a file.
-    """
-    rng = np.random.default_rng(seed)
-    if Path(source).is_dir():
-        config = read_config(source)
-        if kind == "image":
-            clips = generate(source, n, config["frames"], seed, device)["images"][:, None]
-        else:
-            clips = run_clips(source, n, config["frames"], seed, device)
-        return clips.numpy()[rng.permutation(n)], config
-    videos = read_samples(source)
-    if len(videos) < n:
-        raise UserError(f"{source} holds {len(videos)} videos, and {n} pairs need as many of each model")
-    clips = videos[np.sort(rng.permutation(len(videos))[:n])][rng.permutation(n)]  # sorted: they come from a disk
-    if kind == "image":
-        clips = clips[np.arange(n), rng.integers(clips.shape[1], size=n)][:, None]
-    return clips, {}
-
-
-def study_pictures(clips):
-    """Clips (N, T, H, W, C) uint8 as data: addresses, each one picture with its frames from left to right.
-
-    Lossless where the page then stays in STUDY_BYTES, else the best JPEG that does, without chroma subsampling. All
-    clips get the same: a difference would be one between the models.
-    """
-    strips = [Image.fromarray(np.concatenate(clip, axis=1)) for clip in clips]
-    jpegs = [("JPEG", {"quality": quality, "subsampling": 0}) for quality in (95, 90, 85, 75)]
-    for form, options in [("WEBP", {"lossless": True}), *jpegs]:
-        pictures, room = [], STUDY_BYTES - 100_000
-        for strip in strips:
-            file = io.BytesIO()
-            strip.save(file, form, **options)
-            pictures.append(f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode()}")
-            room -= len(pictures[-1])
-            if room < 0:
-                break
-        else:
-            return pictures, "lossless" if form == "WEBP" else f"JPEG quality {options['quality']}"
-    raise UserError(f"the page would exceed {STUDY_BYTES / 1e6:.0f} MB: take fewer pairs or shorter clips")
-
-
-def make_study(
-    a, b, out, kind="video", question=None, pairs=128, catch=8, real=None, root="data", fps=20, seed=0, device="cpu"
-):
-    """Write the two-alternative forced choice of section 5.1 between the models `a` and `b` as one HTML file.
-
-    a, b      runs or .npy files (N, T, H, W, C) uint8
-    kind      a key of QUESTIONS: videos, images, or sprites, whose frames stand in a row (section 5.4)
-    question  asked instead of the paper's title and description
-    pairs     a random clip of each model, either on the left in half of the pairs
-    catch     trials of a real clip against noise, for careless raters. Real clips are of `real` (NAME, NAME:SPLIT or a
-              path), by default of the data of run `a`; where there is neither, a clip of `a` stands in for them
-    fps       of the animations
-    The same arguments write the same bytes. Returns the page's facts. UserError if the models do not compare.
-    """
-    if pairs < 1 or catch < 0 or fps <= 0:
-        raise UserError(f"a study of {pairs} pairs, {catch} catch trials at {fps:g} frames a second cannot be")
-    rng = np.random.default_rng(seed)
-    clips_a, config = study_clips(a, kind, pairs, seed, device)
-    clips_b, config_b = study_clips(b, kind, pairs, seed + 1, device)
-    frames, height, width, channels = clips_a.shape[1:]
-    if clips_a.shape != clips_b.shape:
-        shapes = " and ".join("x".join(map(str, clips.shape[1:4])) for clips in (clips_a, clips_b))
-        raise UserError(f"the clips of {a} and {b} do not match: frames x height x width are {shapes}")
-    if frames * width > 16383:
-        raise UserError(f"{frames} frames of {width} pixels are too long for one picture, which ends at 16383 pixels")
-    names = [c.get("model", Path(path).stem) for path, c in [(a, config), (b, config_b)]]
-    names = names if names[0] != names[1] else [str(a), str(b)]
-
-    source = real or config.get("data")
-    if source:
-        root = root if real else config["data_root"]
-        videos, stride = load_source(str(source), root, height, config.get("stride", 2))
-        videos = videos.at_least((frames - 1) * stride + 1)
-        good = to_uint8(videos.clips(catch, frames, stride, torch.Generator().manual_seed(seed)))
-    else:
-        good = clips_a[rng.integers(pairs, size=catch)]
-    # noise in the clip's own colours: its pixels shuffled, in each frame alike, for flicker could hurt a rater's eyes
-    pixels = good.reshape(catch, frames, height * width, channels)
-    noise = pixels[:, :, rng.permutation(height * width)].reshape(good.shape)
-
-    one, two = np.concatenate([clips_a, good]), np.concatenate([clips_b, noise])  # `one` is A, or the real clip
-    left = np.concatenate([rng.permutation(np.arange(n) % 2 == 0) for n in (pairs, catch)])  # where `one` stands left
-    pictures, form = study_pictures(np.concatenate([one, two]))
-    order = rng.permutation(pairs + catch)
-    title, description = (question, "") if question else QUESTIONS[kind]
-    page = {
-        "version": STUDY_VERSION, "title": title, "description": description, "kind": kind, "fps": fps,
-        "frames": frames, "height": height, "width": width,
-        "clips": [[pictures[i], pictures[len(one) + i]][:: 1 if left[i] else -1] for i in order],
-    }  # fmt: skip
-    key = {
-        "a": names[0], "b": names[1], "kind": kind, "data": Path(source or kind).stem, "pairs": pairs,
-        "catch": catch, "sides": "".join("l" if left[i] else "r" for i in order),
-        "checks": np.flatnonzero(order >= pairs).tolist(),
-    }  # fmt: skip
-    page["id"] = hashlib.sha256(json.dumps([page, key]).encode()).hexdigest()[:12]
-    plain = np.frombuffer(json.dumps(key).encode(), np.uint8)
-    mask = rng.integers(256, size=len(plain), dtype=np.uint8)
-    page["key"], page["mask"] = (base64.b64encode(x.tobytes()).decode() for x in (plain ^ mask, mask))
-    text = json.dumps(page).replace("<", "\\u003c")  # a question with </script> must not end the script
-    Path(out).write_text(TEMPLATE.read_text("utf-8").replace("STUDY_JSON", text), "utf-8")
-    made = {"study": page["id"], "a": names[0], "b": names[1], "real": str(source) if source else None}
-    made |= {"out": str(out), "bytes": Path(out).stat().st_size, "pictures": form}
-    return made | about(sources=[str(a), str(b)], kind=kind, pairs=pairs, catch=catch, fps=fps, seed=seed)
-
-
-def read_results(files):
-    """The results of one study, a dict a rater, checked. UserError names the file that cannot be counted."""
-    read = {}
-    for file in files:
-        try:
-            result = json.loads(Path(file).read_text("utf-8"))
-            checksum = result.pop("checksum")
-            text = json.dumps(result, separators=(",", ":"), ensure_ascii=False).encode()  # as JSON.stringify writes it
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(f"{file} is no whole results file of a study") from None
-        if checksum != zlib.crc32(text):
-            raise UserError(f"{file} was changed after the study, or is damaged: its checksum differs")
-        if result["version"] != STUDY_VERSION:
-            raise UserError(f"{file} is of version {result['version']}, expected {STUDY_VERSION}")
-        total = result["pairs"] + result["catch"]
-        if sorted(answer["index"] for answer in result["answers"]) != list(range(total)):
-            raise UserError(f"{file} is partial: {len(result['answers'])} answers, and the study has {total} pairs")
-        first, one = next(iter(read.values()), (file, result))
-        if result["study"] != one["study"]:
-            raise UserError(f"{file} is of study {result['study']}, {first} of study {one['study']}")
-        if result["rater"] in read:
-            raise UserError(f"{file} is a duplicate: {read[result['rater']][0]} has the same rater")
-        read[result["rater"]] = file, result
-    return [result for _, result in read.values()]
-
-
-def share(chosen):
-    """How often `chosen` (booleans) is true, with a 95 % Wilson interval and the exact binomial p against one half."""
-    from scipy.stats import binomtest
-
-    test = binomtest(int(np.sum(chosen)), len(chosen))
-    low, high = test.proportion_ci(0.95, method="wilson")
-    return {"share": test.statistic, "low": low, "high": high, "p": test.pvalue, "count": test.k, "of": test.n}
-
-
-def rater_agreement(votes):
-    """Agreement of R >= 2 raters on P pairs with two answers: (mean pairwise agreement, Fleiss' kappa).
-
-    votes (R, P) booleans. Kappa is 0 for raters who answer independently, 1 for raters always of one mind, and None
-    where all answers are the same, which leaves no chance to agree against.
-    """
-    raters, yes = len(votes), votes.sum(0)
-    no = raters - yes
-    observed = np.mean((yes * (yes - 1) + no * (no - 1)) / (raters * (raters - 1)))
-    expected = votes.mean() ** 2 + (1 - votes.mean()) ** 2
-    return float(observed), float((observed - expected) / (1 - expected)) if expected < 1 else None
-
-
-def preference(files):
-    """The mean worker preference score of section 5.1 from the results files of one study, as a dict.
-
-    The score is how often a model was chosen over the number of raters times pairs. A rater who took noise for real in
-    more than one in eight of the catch trials is left out. Interval and p take every answer as independent: where kappa
-    is well above 0 they flatter, because raters then answer alike on the same pairs.
-    """
-    try:
-        import scipy
-    except ImportError:
-        raise UserError("preference needs scipy: pip install scipy") from None
-    results, kept, left_out = read_results(files), [], []
-    for result in results:
-        missed = sum(answer["catch"] and answer["choice"] != answer["side"] for answer in result["answers"])
-        (left_out if missed * 8 > result["catch"] else kept).append(result)
-    if not kept:
-        raise UserError(f"none of the {len(results)} raters passed the catch trials")
-    answers = [sorted((x for x in result["answers"] if not x["catch"]), key=lambda x: x["index"]) for result in kept]
-    for_b = np.array([[x["choice"] != x["side"] for x in rater] for rater in answers])  # (R, P)
-    left = np.array([[x["choice"] == "left" for x in rater] for rater in answers])
-    pairwise, kappa = rater_agreement(for_b) if len(kept) > 1 else (None, None)
-    result = {key: kept[0][key] for key in ("study", "a", "b", "kind", "data", "pairs")}
-    result |= {"raters": len(kept), "left_out": [result["rater"] for result in left_out]}
-    result |= {"preference_a": share(~for_b.ravel()), "preference_b": share(for_b.ravel()), "left": share(left.ravel())}
-    result |= {"agreement": pairwise, "kappa": kappa}
-    result["by_rater"] = {rater["rater"]: float(votes.mean()) for rater, votes in zip(kept, for_b, strict=True)}
-    result["median_seconds"] = float(np.median([x["ms"] for rater in answers for x in rater]) / 1000)
-    return result | about(files=[str(file) for file in files], scipy=scipy.__version__)
-
-
-def study_table(r):
-    """What `study` prints."""
-    good = r["real"] or f"clips of {r['a']}, for want of --real,"
-    return f"""{r["out"]}: study {r["study"]}, {r["a"]} against {r["b"]}, {r["kind"]}
-  {r["pairs"]} pairs, {r["catch"]} catch trials of {good} against noise
-  {r["bytes"] / 1e6:.1f} MB, pictures {r["pictures"]}, seed {r["seed"]}"""
-
-
-def preference_table(r):
-    """Table 1 for one study, and what should be read beside it."""
-    a, b, left = ({k: 100 * v for k, v in r[name].items()} for name in ("preference_a", "preference_b", "left"))
-    models = f"{r['a']} / {r['b']}"
-    width = max(len(models), 20)
-    lines = [
-        f"{'Worker Preference %':{width}}  {r['data']}",
-        f"{models:{width}}  {a['share']:.1f} / {b['share']:.1f}",
-        f"  {r['b']}: 95 % Wilson interval {b['low']:.1f} to {b['high']:.1f}, exact binomial p "
-        f"{r['preference_b']['p']:.2g}",
-        f"  {r['preference_b']['of']} answers: {r['raters']} raters x {r['pairs']} pairs; raters left out by the catch "
-        f"trials: {len(r['left_out'])}",
-        f"  left side chosen {left['share']:.1f} % ({left['low']:.1f} to {left['high']:.1f})",
-    ]
-    if r["agreement"] is not None:
-        kappa = "undefined" if r["kappa"] is None else f"{r['kappa']:.3f}"
-        lines.append(f"  two raters agree on {100 * r['agreement']:.1f} % of the pairs, Fleiss' kappa {kappa}")
-    return "\n".join(lines)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -1103,16 +855,26 @@ def parse_args(argv=None):
         add("--data-root", default="data", help="the folder that holds the data sets (default data)")
         add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
 
+    def of_study(name):
+        """A function of tools/study.py, which is imported when it is asked for."""
+        return lambda *given, **options: getattr(importlib.import_module("tools.study"), name)(*given, **options)
+
     def study_command(args):
         options = ("kind", "question", "pairs", "catch", "real", "fps", "seed", "device")
-        return make_study(args.a, args.b, args.out, root=args.data_root, **{key: getattr(args, key) for key in options})
+        return of_study("make_study")(
+            args.a, args.b, args.out, root=args.data_root, **{key: getattr(args, key) for key in options}
+        )
 
-    add = command("study", "a page that asks people which of two models is more realistic", study_command, study_table)
+    add = command(
+        "study", "a page that asks people which of two models is more realistic", study_command, of_study("study_table")
+    )
     add("a", metavar="A", help="a run directory, or an .npy file of videos")
     add("b", metavar="B", help="what to compare it with")
     add("--pairs", type=int, default=128, help="pairs to choose from (default 128, the paper's)")
     add("--catch", type=int, default=8, help="further trials of a real clip against noise (default 8)")
-    add("--kind", choices=QUESTIONS, default="video", help="what is shown and asked (default video)")
+    add(
+        "--kind", choices=("video", "image", "sprites"), default="video", help="what is shown and asked (default video)"
+    )
     add("--question", metavar="TEXT", help="asked instead of the paper's question for this kind")
     add("--real", metavar="DATA", help="real clips: NAME, NAME:SPLIT or a path (default: the data of run A)")
     add("--data-root", default="data", help="the folder that holds DATA (default data)")
@@ -1120,10 +882,10 @@ def parse_args(argv=None):
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
     def preference_command(args):
-        return preference(args.files)
+        return of_study("preference")(args.files)
 
     about_preference = "how often each model of a study was preferred"
-    add = command("preference", about_preference, preference_command, preference_table, computes=False)
+    add = command("preference", about_preference, preference_command, of_study("preference_table"), computes=False)
     add("files", metavar="FILE", nargs="+", help="the results files that the raters saved")
 
     args = parser.parse_args(argv)
@@ -1148,4 +910,6 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import metrics  # tools import `metrics`: let them meet this module, and not a second one beside `__main__`
+
+    sys.exit(metrics.main())

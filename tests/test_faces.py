@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from data import EXPRESSIONS, FACE_FACTORS, draw_faces
+from tools.faces import EXPRESSIONS, FACE_FACTORS, draw_faces  # noqa: E402
 
 SIZE = 32
 
@@ -77,7 +77,7 @@ def test_neither_threads_nor_global_state_matter():
     before = np.random.get_state()[1].copy()
     here = hashlib.sha256(draw_faces(SIZE, videos=[7])[0].tobytes()).hexdigest()
     assert np.array_equal(before, np.random.get_state()[1])
-    code = "import hashlib, data as f; print(hashlib.sha256(f.draw_faces(32, videos=[7])[0].tobytes()).hexdigest())"
+    code = "import hashlib, tools.faces as f; print(hashlib.sha256(f.draw_faces(32, videos=[7])[0]).hexdigest())"
     for threads in "1", "2":
         there = subprocess.run(
             [sys.executable, "-c", code],

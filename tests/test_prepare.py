@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import data
+from tools import prepare
 
 REPO = Path(__file__).parents[1]
 
@@ -82,7 +83,7 @@ def oulu(tmp_path_factory):
 
 
 def test_mug_layout_labels_and_report(mug, tmp_path, capsys):
-    target, report = data.prepare("mug", mug, tmp_path, 32, detector="center")
+    target, report = prepare.prepare("mug", mug, tmp_path, 32, detector="center")
     videos = data.load("mug", tmp_path, 32, split="all")
     kept = {  # path below subjects3/subjects3: frames, first colour, labels
         "001/anger/take000": (66, 10, ("001", "anger", "take000")),
@@ -117,7 +118,7 @@ def test_mug_layout_labels_and_report(mug, tmp_path, capsys):
     assert json.loads((target / "index.json").read_text())["report"] == report
     with Image.open(f"{target}.png") as sheet:  # 3 x 3 cells of 96 px, one frame a video
         assert sheet.width == sheet.height == 3 * 98 + 2
-    data.print_report("mug", target, report)
+    prepare.print_report("mug", target, report)
     printed = capsys.readouterr().out
     for line in (
         "kept 7 of 13 videos (the paper ends with 633)",
@@ -132,7 +133,7 @@ def test_mug_layout_labels_and_report(mug, tmp_path, capsys):
 
 
 def test_test_split_holds_out_every_fifth_subject(mug, tmp_path):
-    data.prepare("mug", mug, tmp_path, 16, detector="center")
+    prepare.prepare("mug", mug, tmp_path, 16, detector="center")
     train, test = (data.load("mug", tmp_path, 16, split=split) for split in ("train", "test"))
     assert {test.classes["subject"][i] for i in test.labels["subject"]} == {"049"}
     assert (
@@ -145,14 +146,14 @@ def test_test_split_holds_out_every_fifth_subject(mug, tmp_path):
 @pytest.mark.parametrize("level", [".", "subjects3", "subjects3/subjects3", "subjects3/subjects3/002", 
                                    "subjects3/subjects3/002/session1/disgust"])  # fmt: skip
 def test_any_level_of_the_tree_is_a_source(mug, level):
-    chosen, _ = data.sort_out(data.find_videos("mug", mug / level), None, 64)
+    chosen, _ = prepare.sort_out(prepare.find_videos("mug", mug / level), None, 64)
     expected = 8 if "002" not in level else 2 if level.endswith("002") else 1
     assert len(chosen) == expected
     assert all(labels["subject"] == "002" for _, _, labels in chosen) == ("002" in level)
 
 
 def test_oulu_layout_grey_and_lighting(oulu, tmp_path):
-    _, report = data.prepare("oulu", oulu, tmp_path / "all", 32, detector="center")
+    _, report = prepare.prepare("oulu", oulu, tmp_path / "all", 32, detector="center")
     videos = data.load("oulu", tmp_path / "all", 32, split="all")
     assert videos.lengths.tolist() == [20, 17, 70, 16, 16]
     named = [
@@ -170,7 +171,7 @@ def test_oulu_layout_grey_and_lighting(oulu, tmp_path):
     assert all((videos[i] == videos[i][..., :1]).all() for i in range(5))  # three equal channels
     luma = 0.299 * 90 + 0.587 * 110 + 0.114 * 130
     assert np.abs(videos[0].mean((1, 2, 3)) - (luma + np.arange(20))).max() < 1.6
-    data.prepare("oulu", oulu, tmp_path / "weak", 32, detector="center", lighting=["weak"])
+    prepare.prepare("oulu", oulu, tmp_path / "weak", 32, detector="center", lighting=["weak"])
     assert data.load("oulu", tmp_path / "weak", 32, split="all").classes["lighting"] == ["weak"]
 
 
@@ -180,7 +181,7 @@ def test_folder_of_anybodys_videos(tmp_path):
     write_video(source / "awake/two", (90, 90, 90), 18)
     write_video(source / "awake/short", (0, 0, 0), 3)
     clutter(source / "awake/two")
-    _, report = data.prepare("folder", source, tmp_path / "data", 32)
+    _, report = prepare.prepare("folder", source, tmp_path / "data", 32)
     videos = data.load("cats", tmp_path / "data", 32, split="all")
     assert videos.classes == {"group": ["asleep", "awake"]} and videos.labels["group"].tolist() == [0, 1]
     np.testing.assert_array_equal(videos[0][:, 16, 16, 0], 10 + np.arange(20))  # frame10 after frame9
@@ -188,7 +189,7 @@ def test_folder_of_anybodys_videos(tmp_path):
 
 
 def test_video_files(tmp_path):
-    av = pytest.importorskip("av", reason="PyAV is not installed")
+    av = pytest.importorskip("av", reason="needs PyAV (pip install av)")
     source = tmp_path / "films"
     source.mkdir()
     with av.open(str(source / "one.mp4"), "w") as container:
@@ -200,7 +201,7 @@ def test_video_files(tmp_path):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     (source / "broken.mp4").write_bytes(b"no video at all")
-    _, report = data.prepare("folder", source, tmp_path / "data", 32)
+    _, report = prepare.prepare("folder", source, tmp_path / "data", 32)
     videos = data.load("films", tmp_path / "data", 32, split="all")
     assert videos.lengths.tolist() == [24]
     middle = videos[0][:, :, 2:-2].astype(float)
@@ -219,9 +220,9 @@ FACE = np.array(
 
 @pytest.fixture(scope="module")
 def astronaut():
-    pytest.importorskip("dlib", reason="dlib is not installed (pip install dlib-bin)")
+    pytest.importorskip("dlib", reason="needs dlib (pip install dlib-bin)")
     skimage = pytest.importorskip(
-        "skimage.data", reason="scikit-image is not installed, which has the picture of a face"
+        "skimage.data", reason="needs scikit-image, for its picture of a face (pip install scikit-image)"
     )
     return Image.fromarray(skimage.astronaut())
 
@@ -258,7 +259,7 @@ def test_the_crop_holds_the_face(astronaut, tmp_path):
     (source / "004/anger/take000").mkdir(parents=True)
     for t in range(64):
         os.link(tmp_path / "grey.jpg", source / f"004/anger/take000/img_{t:04d}.jpg")
-    target, report = data.prepare("mug", source, tmp_path / "data", 64)
+    target, report = prepare.prepare("mug", source, tmp_path / "data", 64)
     assert report["left_out"] == {"no face found": ["004/anger/take000"]}
     videos = data.load("mug", tmp_path / "data", 64, split="all")
     for i, place in enumerate(places.values()):
@@ -276,15 +277,15 @@ def test_the_crop_holds_the_face(astronaut, tmp_path):
 
 def test_the_most_certain_of_several_faces(astronaut):
     small = astronaut.resize((384, 384))  # at this size dlib also sees a face in the shuttle behind her
-    assert len(data.face_detector()(np.asarray(small.convert("L")), 0)) == 2
-    x, y, side = data.find_face(small) * 512
+    assert len(prepare.face_detector()(np.asarray(small.convert("L")), 0)) == 2
+    x, y, side = prepare.find_face(small) * 512
     assert abs(x - FACE[0]) < 15 and abs(y - FACE[1]) < 15 and 60 < side < 120
 
 
 def test_small_pictures_as_oulus(astronaut, tmp_path):
     folder = tmp_path / "NI/Strong/P001/Anger"
     write_face_video(folder, astronaut, [(150, 120)], frames=20, scale=0.5, size=(320, 240))  # a face of 44 px
-    _, report = data.prepare("oulu", tmp_path, tmp_path / "data", 64)
+    _, report = prepare.prepare("oulu", tmp_path, tmp_path / "data", 64)
     x, y, side = np.array(report["crops"]["NI/Strong/P001/Anger"]) * 240
     assert abs(x - 150) < 10 and abs(y - 120) < 10 and 44 <= side <= 90
 
@@ -292,7 +293,7 @@ def test_small_pictures_as_oulus(astronaut, tmp_path):
 def test_one_square_for_a_moving_head(astronaut, tmp_path):
     folder = tmp_path / "subjects3/001/anger/take000"
     write_face_video(folder, astronaut, [(400, 400), (440, 400), (480, 400)])
-    _, report = data.prepare("mug", tmp_path, tmp_path / "data", 64)
+    _, report = prepare.prepare("mug", tmp_path, tmp_path / "data", 64)
     assert abs(report["crops"]["subjects3/001/anger/take000"][0] * 896 - 440) < 25  # the median place
     video = data.load("mug", tmp_path / "data", 64, split="all")[0].astype(int)
     assert np.abs(video[0] - video[63]).mean() > 8  # the head moves in it
@@ -300,9 +301,9 @@ def test_one_square_for_a_moving_head(astronaut, tmp_path):
 
 def test_a_false_alarm_among_three_does_no_harm(monkeypatch, tmp_path):
     places = iter([[0.5, 0.5, 0.2], [0.9, 0.1, 0.9], [0.52, 0.5, 0.22]])
-    monkeypatch.setattr(data, "find_face", lambda image: np.array(next(places)))
+    monkeypatch.setattr(prepare, "find_face", lambda image: np.array(next(places)))
     write_video(tmp_path / "video", (0, 0, 0), 20)
-    data.prepare_video(data.image_files(tmp_path / "video"), tmp_path / "part.npz", 16, "dlib", "RGB")
+    prepare.prepare_video(data.image_files(tmp_path / "video"), tmp_path / "part.npz", 16, "dlib", "RGB")
     np.testing.assert_allclose(np.load(tmp_path / "part.npz")["crop"], [0.52, 0.5, 0.22 * 1.3])
 
 
@@ -310,7 +311,7 @@ def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path, monkeypa
     """Against decoding in full: mean differences of 0.2 to 0.5 of 255 levels; with half the pixels it is up to 1.5."""
     (tmp_path / "video").mkdir()
     paste_face(astronaut, (440, 400)).save(tmp_path / "video/face.jpg", quality=92)
-    read, widths, found = data.read_frame, [], {}
+    read, widths, found = prepare.read_frame, [], {}
 
     def watched(open_frame, mode, least):
         image = read(open_frame, mode, least)
@@ -318,13 +319,13 @@ def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path, monkeypa
         return image
 
     for side in (0.3, 0.45, 0.6, 1):
-        monkeypatch.setattr(data, "find_face", lambda image, side=side: np.array([440 / 896, 400 / 896, side / 1.3]))
+        monkeypatch.setattr(prepare, "find_face", lambda image, side=side: np.array([440 / 896, 400 / 896, side / 1.3]))
         for name, reader in (
             ("full", lambda open_frame, mode, least: read(open_frame, mode, 896)),
             ("reduced", watched),
         ):
-            monkeypatch.setattr(data, "read_frame", reader)
-            data.prepare_video(data.image_files(tmp_path / "video"), tmp_path / f"{name}.npz", 64, "dlib", "RGB")
+            monkeypatch.setattr(prepare, "read_frame", reader)
+            prepare.prepare_video(data.image_files(tmp_path / "video"), tmp_path / f"{name}.npz", 64, "dlib", "RGB")
         full, reduced = (np.load(tmp_path / f"{name}.npz")["frames"].astype(int) for name in ("full", "reduced"))
         difference = np.abs(full - reduced)
         found[side, widths[-1]] = float(difference.mean().round(2)), int(difference.max())
@@ -346,7 +347,7 @@ def command(kind, source, root, *more):
 def link_videos(source, count, one):
     """`count` videos of MUG's layout that are all links to the pictures of the video `one`: no disk, full work."""
     for i in range(count):
-        take = source / f"{i // 12:03d}" / list(data.EXPRESSIONS)[i % 5] / f"take{i % 12:03d}"
+        take = source / f"{i // 12:03d}" / list(prepare.EXPRESSIONS)[i % 5] / f"take{i % 12:03d}"
         take.mkdir(parents=True)
         for file in data.image_files(one):
             os.link(file, take / file.name)
@@ -368,7 +369,7 @@ def is_alive(pid):
 def test_killed_and_started_again_gives_the_same_bytes(tmp_path, monkeypatch):
     write_video(tmp_path / "one", (40, 40, 40), 64, size=(896, 896))
     link_videos(tmp_path / "mug", 12, tmp_path / "one")
-    data.prepare("mug", tmp_path / "mug", tmp_path / "once", detector="center")
+    prepare.prepare("mug", tmp_path / "mug", tmp_path / "once", detector="center")
     arguments = ("--detector", "center", "--workers", "2")
     running = subprocess.Popen(command("mug", tmp_path / "mug", tmp_path / "twice", *arguments), cwd=REPO)
     parts = tmp_path / "twice" / ".mug-64-parts"
@@ -384,14 +385,14 @@ def test_killed_and_started_again_gives_the_same_bytes(tmp_path, monkeypatch):
     done = {part: part.stat().st_mtime_ns for part in parts.glob("*.npz")}
     assert 3 <= len(done) < 12 and not (tmp_path / "twice" / "mug-64").exists()
 
-    assemble = data.assemble
+    assemble = prepare.assemble
 
     def checked(*arguments):  # what was done is not done again
         assert {part: part.stat().st_mtime_ns for part in done} == done
         return assemble(*arguments)
 
-    monkeypatch.setattr(data, "assemble", checked)
-    data.prepare("mug", tmp_path / "mug", tmp_path / "twice", detector="center")
+    monkeypatch.setattr(prepare, "assemble", checked)
+    prepare.prepare("mug", tmp_path / "mug", tmp_path / "twice", detector="center")
     for name in ("mug-64/frames.npy", "mug-64/index.json", "mug-64.png"):
         assert (tmp_path / "twice" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
     assert sorted(path.name for path in (tmp_path / "twice").iterdir()) == ["mug-64", "mug-64.png"]
@@ -436,23 +437,23 @@ def test_errors_are_one_clear_line(mug, oulu, tmp_path, fails, monkeypatch):
     assert "at least 1" in refused("mug", "--source", mug, "--workers", "-3")
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "dlib", None)
-        data.face_detector.cache_clear()
+        prepare.face_detector.cache_clear()
         assert "pip install dlib-bin, or use --detector center" in refused("mug", "--source", mug)
-        data.face_detector.cache_clear()
+        prepare.face_detector.cache_clear()
     with monkeypatch.context() as patch:
         (tmp_path / "films").mkdir()
         (tmp_path / "films/one.mp4").write_bytes(b"")
         patch.setitem(sys.modules, "av", None)
-        data.video_reader.cache_clear()
+        prepare.video_reader.cache_clear()
         assert "pip install av" in refused("folder", "--source", tmp_path / "films")
-        data.video_reader.cache_clear()
+        prepare.video_reader.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(data.shutil, "disk_usage", lambda path: type("usage", (), {"free": 1_000_000}))
+        patch.setattr(prepare.shutil, "disk_usage", lambda path: type("usage", (), {"free": 1_000_000}))
         assert "preparing takes 0.01 GB in" in refused("mug", "--source", mug, "--detector", "center")
     source = tmp_path / "weizmann"
     write_video(source / "one", (0, 0, 0), 20)
     assert "name of another data set" in refused("folder", "--source", source)
-    data.prepare("mug", mug, tmp_path / "data", 64, detector="center")
+    prepare.prepare("mug", mug, tmp_path / "data", 64, detector="center")
     assert "already there" in refused("mug", "--source", mug, "--detector", "center")
 
 

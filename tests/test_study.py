@@ -15,6 +15,7 @@ from PIL import Image
 
 import metrics
 from data import UserError
+from tools import study
 
 OTHER = {"left": "right", "right": "left"}
 RED, BLUE, GREEN = 0, 2, 1  # the channel that tells model A, model B and real clips apart, for the tests' eyes
@@ -40,14 +41,14 @@ def models(tmp_path):
 
 
 def make(models, out, **options):
-    return metrics.make_study(*models[:2], out, **{"pairs": 6, "catch": 2, "real": models[2], **options})
+    return study.make_study(*models[:2], out, **{"pairs": 6, "catch": 2, "real": models[2], **options})
 
 
 def read_page(path):
     """The page's study and its decoded key."""
-    study = json.loads(re.search(r'type="application/json">(.*?)</script>', path.read_text("utf-8"), re.S)[1])
-    key, mask = (np.frombuffer(base64.b64decode(study[name]), np.uint8) for name in ("key", "mask"))
-    return study, json.loads((key ^ mask).tobytes())
+    trial = json.loads(re.search(r'type="application/json">(.*?)</script>', path.read_text("utf-8"), re.S)[1])
+    key, mask = (np.frombuffer(base64.b64decode(trial[name]), np.uint8) for name in ("key", "mask"))
+    return trial, json.loads((key ^ mask).tobytes())
 
 
 def picture(address):
@@ -56,9 +57,9 @@ def picture(address):
 
 def rate(path, folder, rng, for_b=0.5, misses=0, side=None):
     """A results file as the page writes it, of a rater who takes B with probability `for_b`, or always `side`."""
-    study, key = read_page(path)
+    trial, key = read_page(path)
     answers, missed = [], 0
-    for index in rng.permutation(len(study["clips"])).tolist():
+    for index in rng.permutation(len(trial["clips"])).tolist():
         check = index in key["checks"]
         a = "left" if key["sides"][index] == "l" else "right"
         takes_a = rng.random() >= for_b
@@ -85,14 +86,14 @@ def write(path, result):
 def test_pairs_sides_and_key(models, tmp_path):
     out = tmp_path / "page.html"
     made = make(models, out, pairs=20, catch=4)
-    study, key = read_page(out)
+    trial, key = read_page(out)
     checks = set(key["checks"])
     assert (key["a"], key["b"], key["pairs"], key["catch"], len(checks)) == ("modèle one", "secondgan", 20, 4, 4)
     assert made["bytes"] == out.stat().st_size and made["pictures"] == "lossless"
     for trials, half in [(set(range(24)) - checks, 10), (checks, 2)]:
         assert [key["sides"][i] for i in trials].count("l") == half
     seen = {RED: set(), BLUE: set()}
-    for i, pair in enumerate(study["clips"]):
+    for i, pair in enumerate(trial["clips"]):
         one, two = (picture(address) for address in (pair if key["sides"][i] == "l" else pair[::-1]))
         assert one.shape == (SIZE, T * SIZE, 3)
         if i in checks:
@@ -120,11 +121,11 @@ def test_questions(models, tmp_path):
     out = tmp_path / "page.html"
     for kind, words in [("video", "expression video"), ("image", "facial image"), ("sprites", "animated characters")]:
         make(models, out, kind=kind)
-        study, _ = read_page(out)
-        assert words in study["title"] and study["description"] and study["frames"] == (1 if kind == "image" else T)
+        trial, _ = read_page(out)
+        assert words in trial["title"] and trial["description"] and trial["frames"] == (1 if kind == "image" else T)
     make(models, out, question="Which </script> moves better?")
-    study, _ = read_page(out)
-    assert study["title"] == "Which </script> moves better?" and study["description"] == ""
+    trial, _ = read_page(out)
+    assert trial["title"] == "Which </script> moves better?" and trial["description"] == ""
 
 
 def test_pictures_get_smaller_until_the_page_fits(models, tmp_path, monkeypatch):
@@ -135,7 +136,7 @@ def test_pictures_get_smaller_until_the_page_fits(models, tmp_path, monkeypatch)
     assert make(models, out)["pictures"] == "lossless"
     monkeypatch.setattr(metrics, "STUDY_BYTES", 100_000 + out.stat().st_size // 2)
     made = make(models, out)
-    assert made["pictures"].startswith("JPEG") and made["bytes"] < metrics.STUDY_BYTES
+    assert made["pictures"].startswith("JPEG") and made["bytes"] < study.STUDY_BYTES
     monkeypatch.setattr(metrics, "STUDY_BYTES", 101_000)
     with pytest.raises(UserError, match="fewer pairs"):
         make(models, out)
@@ -158,20 +159,20 @@ def test_runs(models, tmp_path, monkeypatch):
         (run / "config.json").write_text(json.dumps(config))
     made = make(runs + [None], tmp_path / "page.html", pairs=3)
     assert (made["a"], made["b"], made["real"]) == (str(runs[0]), str(runs[1]), str(models[2]))  # one model: the runs
-    study, key = read_page(tmp_path / "page.html")
+    trial, key = read_page(tmp_path / "page.html")
     checks = set(key["checks"])
-    shown = [picture(address) for i in set(range(5)) - checks for address in study["clips"][i]]
+    shown = [picture(address) for i in set(range(5)) - checks for address in trial["clips"][i]]
     assert all((image == 0).all() and image.shape == (SIZE, T * SIZE, 3) for image in shown)
     for run, model in zip(runs, models, strict=False):
         shutil.copy(model, run / "samples.npy")
     make(runs + [None], tmp_path / "page.html", pairs=3)
-    study, key = read_page(tmp_path / "page.html")
+    trial, key = read_page(tmp_path / "page.html")
     assert key["data"] == "real"
-    shown = {i: sorted(int(picture(x).mean((0, 1)).argmax()) for x in study["clips"][i]) for i in range(5)}
+    shown = {i: sorted(int(picture(x).mean((0, 1)).argmax()) for x in trial["clips"][i]) for i in range(5)}
     assert all(shown[i] == ([GREEN, GREEN] if i in key["checks"] else [RED, BLUE]) for i in shown)
     make(runs + [None], tmp_path / "page.html", kind="image", pairs=3)
-    study, key = read_page(tmp_path / "page.html")
-    shown = [picture(address) for i in set(range(5)) - set(key["checks"]) for address in study["clips"][i]]
+    trial, key = read_page(tmp_path / "page.html")
+    shown = [picture(address) for i in set(range(5)) - set(key["checks"]) for address in trial["clips"][i]]
     assert all((image == 255).all() and image.shape == (SIZE, SIZE, 3) for image in shown)
 
 
@@ -282,7 +283,7 @@ def test_answers_reload_and_results(models, tmp_path, visit):
     out = tmp_path / "page.html"
     make(models, out, pairs=6, catch=2, fps=0.01)  # a frame stands long enough to be looked at
     page = visit(out)
-    assert page.get_by_role("heading").first.inner_text() == metrics.QUESTIONS["video"][0]
+    assert page.get_by_role("heading").first.inner_text() == study.QUESTIONS["video"][0]
     page.get_by_role("button", name="Start").click()
     at_pair(page, 1)
     hasty = "(async () => { await show(); choose('left'); return state.answers.length; })()"
@@ -297,7 +298,7 @@ def test_answers_reload_and_results(models, tmp_path, visit):
     assert "modèle one" in page.locator("#revealed").inner_text()
     result = save(page, tmp_path / "result.json")
 
-    study, key = read_page(out)
+    trial, key = read_page(out)
     assert result["study"] == study["id"] and (result["a"], result["b"]) == ("modèle one", "secondgan")
     assert sorted(x["index"] for x in result["answers"]) == list(range(8))
     assert {x["index"] for x in result["answers"] if x["catch"]} == set(key["checks"])
@@ -306,11 +307,9 @@ def test_answers_reload_and_results(models, tmp_path, visit):
         if not x["catch"]:
             assert (x["choice"] == x["side"]) == (model == RED)  # what was recorded is what was on the screen
         shown = sorted(tuple(image[0]) for image in seen)
-        assert shown == sorted(tuple(picture(address)[0, 0]) for address in study["clips"][x["index"]])
+        assert shown == sorted(tuple(picture(address)[0, 0]) for address in trial["clips"][x["index"]])
     assert [x["side"] for x in result["answers"] if not x["catch"]].count("left") == 3
-    assert (
-        len(metrics.read_results([tmp_path / "result.json"])) == 1
-    )  # the same checksum in both languages, with accents
+    assert len(study.read_results([tmp_path / "result.json"])) == 1  # the same checksum in both languages, with accents
     assert json.loads(page.locator("#text").input_value()) == result
 
     page.on("dialog", lambda dialog: dialog.accept())
@@ -402,11 +401,11 @@ def test_sprites_stand_in_a_row(models, tmp_path, visit):
     assert upper["y"] + upper["height"] <= lower["y"]
     size = "[...document.querySelectorAll('canvas')].map((c) => [c.width, c.height])"
     assert page.evaluate(size) == [[T * SIZE, SIZE]] * 2
-    study, _ = read_page(out)
+    trial, _ = read_page(out)
     script = "(side) => [...$(side).querySelector('canvas').getContext('2d').getImageData(0, 0, 64, 16).data]"
     shown = np.array(page.evaluate(script, "left")).reshape(SIZE, T * SIZE, 4)[..., :3]
     pair = page.evaluate("[state.order[0], state.mirrored]")
-    np.testing.assert_array_equal(shown, picture(study["clips"][pair[0]][int(pair[1])]))
+    np.testing.assert_array_equal(shown, picture(trial["clips"][pair[0]][int(pair[1])]))
     page.keyboard.press("ArrowDown")
     at_pair(page, 2)
     assert page.evaluate("state.answers[0].choice") == "right"
@@ -451,26 +450,24 @@ def test_without_storage_the_study_goes_on_and_says_so(models, tmp_path, visit):
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson(count, of, low, high):
-    pytest.importorskip("scipy")
-    found = metrics.share(np.arange(of) < count)
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
+    found = study.share(np.arange(of) < count)
     assert (round(found["low"], 4), round(found["high"], 4)) == (low, high)
     assert found["share"] == count / of and (found["count"], found["of"]) == (count, of)
 
 
 def test_binomial():
-    pytest.importorskip("scipy")
-    assert metrics.share(np.arange(10) < 9)["p"] == pytest.approx(2 * (10 + 1) / 2**10)  # both tails of a fair coin
-    assert metrics.share(np.arange(10) < 5)["p"] == 1
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
+    assert study.share(np.arange(10) < 9)["p"] == pytest.approx(2 * (10 + 1) / 2**10)  # both tails of a fair coin
+    assert study.share(np.arange(10) < 5)["p"] == 1
 
 
 def test_agreement():
     votes = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]], bool)  # 3, 2, 1, 0 of three raters
-    assert metrics.rater_agreement(votes) == pytest.approx(
-        (2 / 3, 1 / 3)
-    )  # by hand: (1 + 1/3 + 1/3 + 1) / 4 against 1/2
-    assert metrics.rater_agreement(np.array([[0, 1], [0, 1]], bool)) == (1, 1)
-    assert metrics.rater_agreement(np.array([[0, 1], [1, 0]], bool)) == (0, -1)
-    assert metrics.rater_agreement(np.ones((2, 3), bool)) == (1, None)
+    assert study.rater_agreement(votes) == pytest.approx((2 / 3, 1 / 3))  # by hand: (1 + 1/3 + 1/3 + 1) / 4 against 1/2
+    assert study.rater_agreement(np.array([[0, 1], [0, 1]], bool)) == (1, 1)
+    assert study.rater_agreement(np.array([[0, 1], [1, 0]], bool)) == (0, -1)
+    assert study.rater_agreement(np.ones((2, 3), bool)) == (1, None)
 
 
 @pytest.fixture
@@ -483,7 +480,7 @@ def paper_study(models, tmp_path):
 
 def test_preference_recovers_a_known_bias(paper_study, tmp_path, capsys):
     """Table 1's RJGAN on MUG, 67.2 %, by 5 raters of 128 pairs, with a careless sixth who must not be counted."""
-    pytest.importorskip("scipy")
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
     rng = np.random.default_rng(1)
     files = [rate(paper_study, tmp_path, rng, for_b=0.672, misses=i % 2) for i in range(5)]
     careless = rate(paper_study, tmp_path, rng, side="left")
@@ -502,21 +499,21 @@ def test_preference_recovers_a_known_bias(paper_study, tmp_path, capsys):
 
 
 def test_a_side_bias_is_seen_and_does_not_move_the_score(models, tmp_path):
-    pytest.importorskip("scipy")
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
     make(models, tmp_path / "page.html", pairs=20, catch=0)
     rng = np.random.default_rng(0)
-    result = metrics.preference([rate(tmp_path / "page.html", tmp_path, rng, side="left") for _ in range(2)])
+    result = study.preference([rate(tmp_path / "page.html", tmp_path, rng, side="left") for _ in range(2)])
     assert result["left"]["share"] == 1 and result["preference_b"]["share"] == 0.5
 
 
 def test_refusals_name_the_file(models, tmp_path):
-    pytest.importorskip("scipy")
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
     rng = np.random.default_rng(0)
     make(models, tmp_path / "page.html")
     make(models, tmp_path / "other.html", seed=1)
     good = rate(tmp_path / "page.html", tmp_path, rng)
     result = json.loads(good.read_text("utf-8"))
-    assert metrics.preference([good])["raters"] == 1
+    assert study.preference([good])["raters"] == 1
 
     flipped = json.loads(good.read_text("utf-8"))
     flipped["answers"][0]["choice"] = OTHER[flipped["answers"][0]["choice"]]
@@ -535,18 +532,19 @@ def test_refusals_name_the_file(models, tmp_path):
     reasons["foreign"] = "of study"
     for name, reason in reasons.items():
         with pytest.raises(UserError, match=f"{re.escape(str(bad[name]))} .*{reason}"):
-            metrics.preference([good, bad[name]])
+            study.preference([good, bad[name]])
 
 
 def test_no_attentive_rater(models, tmp_path):
-    pytest.importorskip("scipy")
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
     make(models, tmp_path / "page.html")
     careless = rate(tmp_path / "page.html", tmp_path, np.random.default_rng(0), misses=1)  # one of two is too many
     with pytest.raises(UserError, match="none of the 1 raters"):
-        metrics.preference([careless])
+        study.preference([careless])
 
 
 def test_errors_are_one_line(models, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("scipy", reason="needs scipy (pip install scipy)")
     assert metrics.main(["preference", str(tmp_path / "absent.json")]) == 2
     assert metrics.main(["study", str(tmp_path / "absent.npy"), str(models[1]), "--out", str(tmp_path / "x.html")]) == 2
     monkeypatch.setitem(sys.modules, "scipy", None)
@@ -561,8 +559,8 @@ def test_study_command(models, tmp_path, capsys):
     arguments = ["study", *map(str, models[:2]), "--pairs", "4", "--catch", "2", "--out", str(out)]
     assert metrics.main(arguments) == 0
     assert "for want of --real" in capsys.readouterr().out
-    study, key = read_page(out)
-    assert len(study["clips"]) == 6
+    trial, key = read_page(out)
+    assert len(trial["clips"]) == 6
     assert metrics.main([*arguments, "--real", str(models[2])]) == 0
     assert str(models[2]) in capsys.readouterr().out
-    assert Path(metrics.TEMPLATE).read_text("utf-8").count("STUDY_JSON") == 1
+    assert Path(study.TEMPLATE).read_text("utf-8").count("STUDY_JSON") == 1

@@ -26,6 +26,7 @@ import mocogan
 import rjgan
 import rjvae
 import rmocogan
+from tools.faces import draw_faces
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import collect  # noqa: E402
@@ -33,7 +34,7 @@ import figures  # noqa: E402
 import render  # noqa: E402
 
 needs_snakemake = pytest.mark.skipif(
-    importlib.util.find_spec("snakemake") is None, reason="pip install -r benchmarks/requirements.txt"
+    importlib.util.find_spec("snakemake") is None, reason="needs Snakemake (pip install snakemake)"
 )
 
 
@@ -229,7 +230,7 @@ def test_collect_keeps_what_made_a_number_and_no_path(tmp_path):
 def faces(tmp_path_factory):
     """A data root with a few of the faces, so that nothing has to be drawn for long."""
     root = tmp_path_factory.mktemp("root")
-    frames, lengths, labels, classes = data.draw_faces(32, videos=range(0, 633, 50))
+    frames, lengths, labels, classes = draw_faces(32, videos=range(0, 633, 50))
     data.write_prepared(root / "faces-32", frames, lengths, labels, classes, range(0, len(lengths), 5))
     return root
 

@@ -1,0 +1,1 @@
+"""What a command or a data set asks for: drawn faces, preparation, the study."""

@@ -104,6 +104,20 @@ class Videos:
         moved = {key: getattr(self, key).to(device) for key in ("frames", "starts", "lengths")}
         return replace(self, **moved)
 
+    def summary(self):
+        """What data this is, for what was made from it: {name, videos, frames, sum}; a name alone can mean many sets.
+
+        sum: sha256 (16 digits) of all lengths and labels and of the middle frame of each video, of at most 1000 videos.
+        """
+        some = torch.linspace(0, len(self) - 1, min(len(self), 1000), device=self.starts.device).long()
+        frames = self.frames[self.starts[some] + self.lengths[some] // 2].cpu()  # (N, H, W, C)
+        facts = [tuple(frames.shape), self.lengths.tolist(), self.classes]
+        facts += [sorted((label, values.tolist()) for label, values in self.labels.items())]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        digest.update(frames.numpy())
+        count = {"videos": len(self), "frames": int(self.lengths.sum())}
+        return {"name": self.name, **count, "sum": digest.hexdigest()[:16]}
+
     def clips(self, batch, frames, stride=1, generator=None):
         """S_T of objective (1): random clips of random videos, (B, T, C, H, W) float in [-1, 1].
 
@@ -473,6 +487,11 @@ def load(name, root="data", size=64, split="train"):
     raise UserError(f"no data set or path called {name!r}; there are {', '.join(DATASETS)}, or give a path")
 
 
+def run_name(name):
+    """A data set's name or path as a part of a file's name: its last part, dots and all, but for a trailing .npy."""
+    return os.path.basename(os.path.abspath(name)).removesuffix(".npy")  # abspath: `.` and `..` have names, too
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Writers
 # ---------------------------------------------------------------------------------------------------------------------
@@ -782,7 +801,7 @@ def show(name, root, size, split, out):
     videos = load(name, root, size, split)
     picked = np.linspace(0, len(videos) - 1, min(24, len(videos))).round().astype(int)
     rows = [video[np.linspace(0, len(video) - 1, 12).round().astype(int)] for video in (videos[i] for i in picked)]
-    out = Path(out or f"{Path(name).stem}.png")
+    out = Path(out or f"{run_name(name)}.png")
     save_grid(out, to_float(np.stack(rows)))
     describe(videos)
     print(f"contact sheet: {out}")

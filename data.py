@@ -20,6 +20,7 @@ import functools
 import hashlib
 import http.client
 import json
+import math
 import os
 import re
 import shutil
@@ -137,6 +138,18 @@ class Videos:
     def images(self, batch, generator=None):
         """S_1 of objective (1): a random frame of each of B random videos, (B, C, H, W) float in [-1, 1]."""
         return self.clips(batch, 1, 1, generator)[:, 0]
+
+
+def middle_clips(videos, frames, stride=1, count=None):
+    """The middle clip of every video that is long enough, or of `count` of them, in an order that is always the same.
+
+    Returns a uint8 tensor (N, T, H, W, C). UserError if all videos are too short.
+    """
+    span = (frames - 1) * stride + 1
+    videos = videos.at_least(span)
+    some = torch.randperm(len(videos), generator=torch.Generator().manual_seed(0))[:count]
+    first = videos.starts[some] + (videos.lengths[some] - span) // 2
+    return videos.frames[first[:, None] + torch.arange(frames) * stride]
 
 
 def to_float(frames):
@@ -527,11 +540,50 @@ def save_gif(path, videos, columns=8, fps=12):
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=1000 // fps, loop=0)
 
 
-def save_samples(path, videos):
-    """Write uint8 videos (N, T, H, W, C) as an .npy file."""
+@contextlib.contextmanager
+def whole_file(path):
+    """Give a file to write, which becomes `path` whole or not at all: flushed to the disk, then renamed."""
+    half = Path(path).with_name(f"{Path(path).name}.{os.getpid()}.tmp")
+    try:
+        with open(half, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def file_sum(path):
+    """The first 16 digits of the sha256 of a file's bytes: which weights, which samples."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def save_samples(path, videos, **made):
+    """Write uint8 videos (N, T, H, W, C) as an .npy file, and what made them into a .json beside it (see `made_by`).
+
+    made: `checkpoint` (file_sum of checkpoint.pt, taken before it is loaded), `iteration`, `seed`; none, and no .json.
+    """
     assert videos.dtype == np.uint8 and videos.ndim == 5, (videos.dtype, videos.shape)
-    with open(path, "wb") as file:
+    with whole_file(path) as file:
         np.save(file, videos)
+    if made:
+        made |= {"videos": len(videos), "frames": videos.shape[1], "sum": file_sum(path)}
+        with whole_file(Path(path).with_suffix(".json")) as file:
+            file.write(json.dumps(made, indent=1).encode() + b"\n")
+
+
+def made_by(path):
+    """What `save_samples` noted of an .npy file; {} if there is no note, or if it is of another file."""
+    try:
+        made = json.loads(Path(path).with_suffix(".json").read_text())
+        return made if made["sum"] == file_sum(path) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def read_samples(path):
@@ -784,6 +836,20 @@ def download(name, root="data", url=None):
 # ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def positive(text):
+    """An integer of at least 1."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def rate(text):
+    """A number above 0."""
+    if not 0 < float(text) < math.inf:
+        raise ValueError
+    return float(text)
 
 
 def describe(videos):

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import json
 import os
 import platform
 import signal
@@ -118,6 +119,29 @@ def test_images_are_frames_from_everywhere():
     x = coded().images(6000, generator())
     assert x.shape == (6000, 3, 4, 4)
     assert {tuple(pair) for pair in decode(x)} == {(i, t) for i, length in enumerate(LENGTHS) for t in range(length)}
+
+
+def test_middle_clips():
+    """The middle of each video that is long enough, once, in an order that stays."""
+    clips = data.middle_clips(coded(), 4, 3)  # they span 10 frames: of 12 and of 30
+    numbers = decode(data.to_float(clips))[..., 0], decode(data.to_float(clips))[..., 1]
+    assert clips.dtype == torch.uint8 and {*numbers[0][:, 0]} == {1, 3}
+    for video, times in zip(*numbers, strict=True):
+        assert times.tolist() == ([1, 4, 7, 10] if video[0] == 1 else [10, 13, 16, 19])
+    assert torch.equal(data.middle_clips(coded(), 4, 3, 1), clips[:1])
+    with pytest.raises(data.UserError, match="span 31"):
+        data.middle_clips(coded(), 31)
+
+
+@pytest.mark.parametrize("convert, good, bad", [
+    (data.positive, {"1": 1, "12": 12}, ("0", "-3", "1.5", "x", "")),
+    (data.rate, {"0.5": 0.5, "1e-3": 0.001}, ("0", "-1", "inf", "nan", "x")),
+])  # fmt: skip
+def test_domains(convert, good, bad):
+    assert {text: convert(text) for text in good} == good
+    for text in bad:
+        with pytest.raises(ValueError):
+            convert(text)
 
 
 def test_to_float_and_back_is_exact():
@@ -521,6 +545,34 @@ def test_samples_read_back(tmp_path):
     assert (data.read_samples(tmp_path / "samples.npy") == array).all()  # a refused write wrote nothing
     with pytest.raises(data.UserError, match="cannot read .*nosuch"):
         data.read_samples(tmp_path / "nosuch.npy")
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.npy"]  # no note where nothing is known
+
+
+def test_samples_say_what_made_them(tmp_path):
+    """The note is read back with the same file, and is of no other: none, or a damaged one, is no error."""
+    path, array = tmp_path / "samples.npy", np.zeros((3, 5, 8, 8, 3), np.uint8)
+    data.save_samples(path, array, checkpoint="0123456789abcdef", iteration=7, seed=1)
+    made = data.made_by(path)
+    given = {"checkpoint": "0123456789abcdef", "iteration": 7, "seed": 1}
+    assert made == {**given, "videos": 3, "frames": 5, "sum": data.file_sum(path)}
+    assert data.file_sum(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    data.save_samples(path, array + 1)
+    assert data.made_by(path) == {}
+    for damaged in ("", "[]", "{}", json.dumps(made)[:-5]):
+        path.with_suffix(".json").write_text(damaged)
+        assert data.made_by(path) == {}
+
+
+def test_whole_file_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    with pytest.raises(KeyboardInterrupt), data.whole_file(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
+    with data.whole_file(path) as file:
+        file.write(b"after")
+    assert path.read_bytes() == b"after" and list(tmp_path.iterdir()) == [path]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

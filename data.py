@@ -27,6 +27,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -600,8 +601,187 @@ def read_samples(path):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Run directories: checkpoints, the log, signals
+# A training run: its flags
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def seeded(seed, device="cpu"):
+    """A random generator of its own: independent random streams, so that one use of chance does not shift another."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def positive(text):
+    """An integer of at least 1."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def rate(text):
+    """A number above 0."""
+    if not 0 < float(text) < math.inf:
+        raise ValueError
+    return float(text)
+
+
+def fail(program, message):
+    """One line on stderr and exit status 2: what a user got wrong."""
+    print(f"{program}.py: error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+class Help(argparse.HelpFormatter):
+    """Shows the default of every flag that has one."""
+
+    def _get_help_string(self, action):
+        return action.help + ("" if action.default in (None, False) else " (default %(default)s)")
+
+
+def run_parser(model, split, about):
+    """A parser with the flags that every model file has: where a run lives, on what it computes, what it writes.
+
+    model, split: the model file's name, and the split of the data that it trains on; about: a line for --help.
+    """
+    parser = argparse.ArgumentParser(f"{model}.py", description=about, formatter_class=Help, allow_abbrev=False)
+    parser.error = functools.partial(fail, model)
+    parser.set_defaults(model=model, split=split)
+    add = parser.add_argument
+    add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path")
+    add("--data-root", default="data", metavar="DIR", help="folder of the data sets")
+    add("--out", metavar="DIR", help="run directory (default runs/MODEL-DATA)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of everything random")
+    add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one")
+    add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
+    add("--compile", action="store_true", help="compile the networks, for GPUs: takes a minute at the start")
+    add("--resume", action="store_true", help="resume from the run's checkpoint, with the run's flags")
+    add("--overwrite", action="store_true", help="delete the run that --out holds")
+    add("--log-every", type=positive, default=100, metavar="N", help="iterations between rows of log.csv")
+    add("--sample-every", type=positive, default=1000, metavar="N", help="iterations between sample grids")
+    add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints")
+    add("--sample", type=positive, metavar="N", help="draw N videos of a trained run: samples.npy and figures")
+    add("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by their bounds")
+    return parser
+
+
+# What one command asks for; every other flag of a trained run is remembered in its config.json
+ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval")
+
+
+def parse_run(parser, argv=None):
+    """Parse the flags; with --resume, --sample or --eval the run's own values are the defaults."""
+    args = parser.parse_args(argv)
+    args.out = args.out or f"runs/{args.model}-{Path(args.data).stem}"
+    if args.resume or args.sample or args.eval:
+        try:
+            config = json.loads((Path(args.out) / "config.json").read_text())
+        except (OSError, ValueError) as error:
+            parser.error(f"there is no run in {args.out}: {error}")
+        known = {key: config[key] for key in vars(args) if key in config and key not in ONCE}
+        parser.set_defaults(**known, out=args.out)
+        args = parser.parse_args(argv)
+    if args.device == "auto":
+        args.device = "cuda" if torch.cuda.is_available() else "cpu"
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda, and torch finds no CUDA GPU here")
+    return args
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A training run: its files
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """What keeps a training run. Iterating over it counts the iterations, and after each one writes what is due.
+
+        run = Run(args, nets, optimizers, generator, sample, filmstrip)
+        for iteration in run:
+            run.log({name: a scalar tensor})
+
+    It makes the run directory and, with --resume, puts everything back as the last checkpoint has it, bit for bit.
+    A row of log.csv, a checkpoint and sample grids come every --log-every, --save-every and --sample-every iterations.
+    SIGINT, SIGTERM and SIGHUP end the run after a save; a loss that is NaN ends it, and the last checkpoint stays.
+
+    nets, optimizers    a ModuleDict, and {name: optimizer}
+    generator           the stream of random numbers that training draws from
+    sample, filmstrip   the model file's: eight videos of fixed noise for samples/, and what a grid shows of them
+    """
+
+    def __init__(self, args, nets, optimizers, generator, sample, filmstrip):
+        self.args, self.nets, self.optimizers, self.generator = args, nets, optimizers, generator
+        self.sample, self.filmstrip = sample, filmstrip
+        self.folder = open_run(args.out, args.resume, args.overwrite)
+        self.checkpoint = self.folder / "checkpoint.pt"
+        self.first = self.load() if args.resume else 0
+        self.rows = Log(self.folder / "log.csv", self.first, args.iters)
+        config = json.dumps(vars(args), indent=2)
+        (self.folder / "config.json").write_text(config + "\n")
+        print(config)
+
+    def log(self, losses):
+        """Keep one iteration's losses, {name: scalar tensor}."""
+        self.rows.add(losses)
+
+    def __iter__(self):
+        args = self.args
+        with caught_signals() as signals:
+            for iteration in range(self.first + 1, args.iters + 1):
+                yield iteration
+                if iteration == self.first + 3 and args.device == "cpu":
+                    self.rows.warn_if_slow(args.iters)
+                stop = bool(signals)  # read once: a signal that comes later is for the next iteration
+                log, save, show = (
+                    iteration % every == 0 or iteration == args.iters or stop
+                    for every in (args.log_every, args.save_every, args.sample_every)
+                )
+                if log or save:  # only here are losses read, since reading a loss synchronises CUDA
+                    self.rows.check(iteration, self.checkpoint)
+                if log:
+                    self.rows.write(iteration, torch.device(args.device))
+                if save:
+                    self.save(iteration)
+                if show:
+                    self.show(iteration)
+                if stop:
+                    message = f"stopped at iteration {iteration}, which is saved; --out {args.out} --resume goes on"
+                    raise UserError(message)
+        self.rows.bar.close()
+
+    @torch.compiler.set_stance("force_eager")  # a compiled network would be compiled anew for these shapes
+    def show(self, iteration):
+        """samples/ITER.png and .gif: eight videos of fixed noise, by a generator of their own; and losses.png."""
+        self.nets.eval()
+        drawn = self.sample(self.nets, 8, self.args.frames, seeded(self.args.seed, self.args.device))
+        save_grid(self.folder / "samples" / f"{iteration:06d}.png", self.filmstrip(drawn))
+        save_gif(self.folder / "samples" / f"{iteration:06d}.gif", drawn["videos"], columns=4)
+        self.nets.train()
+        plot_log(self.folder / "log.csv", self.folder / "losses.png")
+
+    def save(self, iteration):
+        """Write a checkpoint with all that resuming needs, random states included."""
+        args = self.args
+        state = {"model": args.model, "iteration": iteration, "config": vars(args), "nets": self.nets.state_dict()}
+        state["optimizers"] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        state["random"] = {"torch": torch.get_rng_state(), "draws": self.generator.get_state()}
+        if args.device == "cuda":
+            state["random"]["cuda"] = torch.cuda.get_rng_state()
+        save_state(self.checkpoint, state)
+
+    def load(self):
+        """Put everything back as `save` found it; returns the iteration. UserError if size or device differ."""
+        state = load_state(self.checkpoint, self.args.model, self.args.device)
+        for name in ("size", "width", "device"):  # random states are a device's own
+            was, now = state["config"][name], getattr(self.args, name)
+            if was != now:
+                raise UserError(f"{self.checkpoint} was trained with --{name} {was}, not {now}")
+        self.nets.load_state_dict(state["nets"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        torch.set_rng_state(state["random"]["torch"].cpu())
+        self.generator.set_state(state["random"]["draws"].cpu())
+        if "cuda" in state["random"] and self.args.device == "cuda":
+            torch.cuda.set_rng_state(state["random"]["cuda"].cpu())
+        return state["iteration"]
 
 
 def open_run(out, resume=False, overwrite=False):
@@ -613,6 +793,37 @@ def open_run(out, resume=False, overwrite=False):
         shutil.rmtree(out)
     (out / "samples").mkdir(parents=True, exist_ok=True)
     return out
+
+
+def load_run(run, model, build, device="cpu"):
+    """The configuration and the networks, in evaluation mode, of a run directory of `model`, whose file has `build`."""
+    state = load_state(Path(run) / "checkpoint.pt", model, device)
+    nets = build(argparse.Namespace(**state["config"])).to(device)
+    nets.load_state_dict(state["nets"])
+    return state["config"] | {"model": model, "iteration": state["iteration"]}, nets.eval()
+
+
+def start_from(run, nets, model, device):
+    """Pre-training: take every tensor of another run that has the name and shape of one of ours; print which."""
+    state = load_state(Path(run) / "checkpoint.pt", model, device)
+    given, own = state["nets"], nets.state_dict()
+    if state["config"].get("terms") == ["summary"]:  # images alone: its R_M and D_V have learned nothing
+        given = {key: value for key, value in given.items() if key.startswith(("G_I.", "D_I."))}
+    fits = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
+    if not any(value.ndim for value in fits.values()):
+        raise UserError(f"nothing in {run} has the shape of anything here")
+    nets.load_state_dict(own | fits)
+    for name, net in nets.items():
+        count = sum(key.startswith(f"{name}.") for key in fits)
+        print(f"{name}: {count} tensors from {run}, {len(net.state_dict()) - count} fresh")
+
+
+def print_results(run, model):
+    """What to look at, and what to do next, once a run is trained or sampled."""
+    for latest in sorted((Path(run) / "samples").glob("*.png"))[-1:]:  # none yet in a run that was killed early
+        print(f"look at   {latest}  {latest.with_suffix('.gif')}")
+    print(f"figures   {Path(run) / 'figures'}")
+    print(f"try next  python {model}.py --out {run} --sample 64 --frames 64   (any length; then --eval)")
 
 
 def save_state(path, state):
@@ -645,9 +856,11 @@ def load_state(path, model, device="cpu"):
 
 @contextlib.contextmanager
 def caught_signals():
-    """Within it, SIGINT and SIGTERM are collected in the list it gives, so that a run can save before it stops."""
-    numbers = []
-    before = {s: signal.signal(s, lambda number, _: numbers.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+    """Within it SIGINT, SIGTERM and SIGHUP only join the list that it gives, so that a run can save before it stops."""
+    numbers, wanted = [], [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]  # no HUP on Windows
+    if threading.current_thread() is not threading.main_thread():
+        wanted = []  # Python allows handlers in the main thread alone
+    before = {s: signal.signal(s, lambda number, _: numbers.append(number)) for s in wanted if s}
     try:
         yield numbers
     finally:
@@ -691,12 +904,13 @@ class Log:
         self.history.append(losses)
         self.bar.update()
 
-    def check(self, iteration):
+    def check(self, iteration, checkpoint):
         """UserError naming the first iteration since the last row whose losses are not finite."""
         finite = torch.stack([sum(losses.values()) for losses in self.history]).isfinite()
         if not finite.all():
             first = iteration - len(self.history) + 1 + int((~finite).nonzero()[0])
-            raise UserError(f"a loss is NaN or infinite at iteration {first}; the last checkpoint is from before it")
+            kept = "the last checkpoint is from before it" if checkpoint.exists() else "nothing was saved yet"
+            raise UserError(f"a loss is NaN or infinite at iteration {first}; {kept}")
 
     def write(self, iteration, device):
         """A row: the mean of every loss since the last one, iterations a second, peak memory in MB."""
@@ -746,6 +960,48 @@ def plot_log(path, png):
     figure.savefig(png, dpi=120)
 
 
+def peak_memory(device):
+    """The largest memory this process has had, in MB: of the GPU on CUDA, else of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    import resource  # not on Windows, where CUDA is what one trains on
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Speed: what changes no result
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def channels_last(nets):
+    """Let convolutions keep their weights as the frames come, (H, W, C): they are up to twice as fast then."""
+    for net in nets.values():
+        has_3d = any(isinstance(layer, torch.nn.Conv3d) for layer in net.modules())
+        net.to(memory_format=torch.channels_last_3d if has_3d else torch.channels_last)
+    return nets
+
+
+def noise_like(x):
+    """Gaussian noise of the shape of x (B, C, ...), drawn in the order of its memory, which is channels last."""
+    return torch.randn_like(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def accelerate(nets, args):
+    """--precision bf16: compute inside in bfloat16; weights, input and output stay float32. --compile: fuse kernels.
+
+    nets: those that take most of the time; the recurrent networks are a small part of it.
+    """
+    torch.backends.cudnn.benchmark = True  # shapes hardly vary
+    keep_freed_memory()
+    for net in nets:
+        if args.precision == "bf16":  # replaced on this network alone, so that the names in a checkpoint stay
+            autocast = torch.autocast(args.device, torch.bfloat16)(net.forward)
+            net.forward = lambda x, autocast=autocast: autocast(x).float()
+        if args.compile:
+            net.compile(options={"fallback_random": args.device == "cpu"})  # the compiler's own noise is slow on a CPU
+
+
 def keep_freed_memory():
     """Let glibc keep what an iteration frees for the next one, where it would hand tensors of 32 MB back to the kernel.
 
@@ -757,15 +1013,6 @@ def keep_freed_memory():
         return  # no glibc
     mallopt(-4, 0)  # M_MMAP_MAX: no block comes from the kernel on its own
     mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: nor does the end of the heap go back
-
-
-def peak_memory(device):
-    """The largest memory this process has had, in MB: of the GPU on CUDA, else of the machine."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    import resource  # not on Windows, where CUDA is what one trains on
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -873,12 +1120,6 @@ def show(name, root, size, split, out):
     print(f"contact sheet: {out}")
 
 
-def fail(message):
-    """One line on stderr and exit status 2: what a user got wrong."""
-    print(f"data.py: error: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
-
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description="Data sets of videos: list, show, download, prepare.", allow_abbrev=False
@@ -907,9 +1148,9 @@ def parse_args(argv=None):
     )
     made.add_argument("--min-frames", type=int, help="leave out shorter videos (default mug 64, others 16)")
     made.add_argument("--workers", type=int, help="processes (default one a core)")
-    parser.error = fail
+    parser.error = functools.partial(fail, "data")
     for command in commands.choices.values():
-        command.error = fail
+        command.error = parser.error
         command.add_argument("--data-root", default="data", help="the folder that holds the data sets (default data)")
     return parser.parse_args(argv)
 
@@ -931,9 +1172,9 @@ def main(argv=None):
             options = (args.size, args.detector, args.lighting, args.min_frames, args.workers)
             print_report(args.kind, *prepare(args.kind, args.source, args.data_root, *options))
     except (UserError, OSError) as error:
-        fail(error)
+        fail("data", error)
     except KeyboardInterrupt:
-        fail("interrupted; started again, prepare goes on from here")
+        fail("data", "interrupted; started again, prepare goes on from here")
     return 0
 
 

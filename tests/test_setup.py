@@ -1,4 +1,4 @@
-"""What `sh setup.sh` and `sh setup.sh tests` install is what the code imports: nothing leans on a developer's machine."""
+"""What `sh setup.sh` and `sh setup.sh tests` install is what the code imports: nothing else may be leaned on."""
 
 import ast
 import re

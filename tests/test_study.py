@@ -68,7 +68,7 @@ def rate(path, folder, rng, for_b=0.5, misses=0, side=None):
         choice, ms = side or (a if takes_a else OTHER[a]), int(rng.integers(500, 3000))
         answers.append({"index": index, "side": a, "choice": choice, "ms": ms, "catch": check})
     about = {name: key[name] for name in ("a", "b", "kind", "data", "pairs", "catch")}
-    head = {"version": 1, "study": study["id"], "rater": rng.bytes(6).hex(), "started": "then", "finished": "now"}
+    head = {"version": 1, "study": trial["id"], "rater": rng.bytes(6).hex(), "started": "then", "finished": "now"}
     return write(folder / f"{head['rater']}.json", {**head, **about, "answers": answers})
 
 
@@ -299,7 +299,7 @@ def test_answers_reload_and_results(models, tmp_path, visit):
     result = save(page, tmp_path / "result.json")
 
     trial, key = read_page(out)
-    assert result["study"] == study["id"] and (result["a"], result["b"]) == ("modèle one", "secondgan")
+    assert result["study"] == trial["id"] and (result["a"], result["b"]) == ("modèle one", "secondgan")
     assert sorted(x["index"] for x in result["answers"]) == list(range(8))
     assert {x["index"] for x in result["answers"] if x["catch"]} == set(key["checks"])
     for x, (model, side, seen) in zip(result["answers"], taken, strict=True):

@@ -606,7 +606,7 @@ def read_samples(path):
 
 
 def seeded(seed, device="cpu"):
-    """A random generator of its own: independent random streams, so that one use of chance does not shift another."""
+    """A random generator: a stream of its own for each use of chance, so that none shifts another."""
     return torch.Generator(device).manual_seed(seed)
 
 
@@ -634,17 +634,19 @@ class Help(argparse.HelpFormatter):
     """Shows the default of every flag that has one."""
 
     def _get_help_string(self, action):
-        return action.help + ("" if action.default in (None, False) else " (default %(default)s)")
+        return action.help + ("" if action.default in (None, False, argparse.SUPPRESS) else " (default %(default)s)")
 
 
-def run_parser(model, split, about):
+def run_parser(model, split, about, fixed=()):
     """A parser with the flags that every model file has: where a run lives, on what it computes, what it writes.
 
-    model, split: the model file's name, and the split of the data that it trains on; about: a line for --help.
+    model, split   the model file's name, and the split of the data that it trains on
+    about, fixed   a line for --help, and the flags that --resume cannot change, beside those of every model file
     """
     parser = argparse.ArgumentParser(f"{model}.py", description=about, formatter_class=Help, allow_abbrev=False)
     parser.error = functools.partial(fail, model)
-    parser.set_defaults(model=model, split=split)
+    parser.set_defaults(model=model, split=split, dataset=None, changed=[])
+    parser.fixed = ("seed", "size", "width", *fixed)
     add = parser.add_argument
     add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path")
     add("--data-root", default="data", metavar="DIR", help="folder of the data sets")
@@ -663,14 +665,16 @@ def run_parser(model, split, about):
     return parser
 
 
-# What one command asks for; every other flag of a trained run is remembered in its config.json
+# What a command asks for anew; every other flag is kept in the run's config.json
 ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval")
+# What may change from one --resume to the next without a word: how long, how often, where
+WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root", "dataset", "changed")
 
 
 def parse_run(parser, argv=None):
     """Parse the flags; with --resume, --sample or --eval the run's own values are the defaults."""
     args = parser.parse_args(argv)
-    args.out = args.out or f"runs/{args.model}-{Path(args.data).stem}"
+    args.out = args.out or f"runs/{args.model}-{run_name(args.data)}"
     if args.resume or args.sample or args.eval:
         try:
             config = json.loads((Path(args.out) / "config.json").read_text())
@@ -679,6 +683,11 @@ def parse_run(parser, argv=None):
         known = {key: config[key] for key in vars(args) if key in config and key not in ONCE}
         parser.set_defaults(**known, out=args.out)
         args = parser.parse_args(argv)
+        for name in parser.fixed if args.resume else ():
+            was, now = known.get(name), getattr(args, name)
+            if name in known and was != now:
+                flag = f"--{name.replace('_', '-')}"
+                parser.error(f"{args.out} was trained with {flag} {was}, not {now}: --resume cannot change it")
     if args.device == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
     if args.device == "cuda" and not torch.cuda.is_available():
@@ -689,6 +698,18 @@ def parse_run(parser, argv=None):
 # ---------------------------------------------------------------------------------------------------------------------
 # A training run: its files
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def load_for(args):
+    """The data set of a run on its device. UserError if it is not what the run that is resumed has seen."""
+    videos = load(args.data, args.data_root, args.size, args.split)
+    seen, args.dataset = args.dataset, videos.summary()
+    if args.resume and seen and seen["sum"] != args.dataset["sum"]:
+        facts = " and ".join(f"{d['videos']} videos, {d['frames']} frames" for d in (args.dataset, seen))
+        raise UserError(
+            f"--data {args.data} is not the data that {args.out} was trained on ({facts}, of another content)"
+        )
+    return videos.to(args.device)
 
 
 class Run:
@@ -713,6 +734,8 @@ class Run:
         self.folder = open_run(args.out, args.resume, args.overwrite)
         self.checkpoint = self.folder / "checkpoint.pt"
         self.first = self.load() if args.resume else 0
+        if args.iters < self.first:
+            raise UserError(f"{args.out} has {self.first} iterations already, more than --iters {args.iters}")
         self.rows = Log(self.folder / "log.csv", self.first, args.iters)
         config = json.dumps(vars(args), indent=2)
         (self.folder / "config.json").write_text(config + "\n")
@@ -768,18 +791,26 @@ class Run:
         save_state(self.checkpoint, state)
 
     def load(self):
-        """Put everything back as `save` found it; returns the iteration. UserError if size or device differ."""
-        state = load_state(self.checkpoint, self.args.model, self.args.device)
-        for name in ("size", "width", "device"):  # random states are a device's own
-            was, now = state["config"][name], getattr(self.args, name)
-            if was != now:
-                raise UserError(f"{self.checkpoint} was trained with --{name} {was}, not {now}")
+        """Put everything back as `save` found it; returns the iteration. Flags that have changed are noted in args.
+
+        UserError if the device differs: random states are a device's own.
+        """
+        args = self.args
+        state = load_state(self.checkpoint, args.model, args.device)
+        if state["config"]["device"] != args.device:
+            was = state["config"]["device"]
+            raise UserError(f"{self.checkpoint} was trained with --device {was}, not {args.device}")
+        was = {k: v for k, v in state["config"].items() if k in vars(args) and k not in WITHOUT_A_WORD}
+        if different := {k: v for k, v in was.items() if v != getattr(args, k)}:
+            args.changed = [*args.changed, {"until": state["iteration"], **different}]
         self.nets.load_state_dict(state["nets"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            for group in optimizer.param_groups:
+                group["lr"] = args.lr
         torch.set_rng_state(state["random"]["torch"].cpu())
         self.generator.set_state(state["random"]["draws"].cpu())
-        if "cuda" in state["random"] and self.args.device == "cuda":
+        if "cuda" in state["random"] and args.device == "cuda":
             torch.cuda.set_rng_state(state["random"]["cuda"].cpu())
         return state["iteration"]
 
@@ -792,15 +823,22 @@ def open_run(out, resume=False, overwrite=False):
             raise UserError(f"{out} already holds a run; add --resume to go on, or --overwrite to delete it")
         shutil.rmtree(out)
     (out / "samples").mkdir(parents=True, exist_ok=True)
+    for half in out.glob("*.tmp"):  # what a run that was killed while saving has left
+        half.unlink()
     return out
 
 
 def load_run(run, model, build, device="cpu"):
-    """The configuration and the networks, in evaluation mode, of a run directory of `model`, whose file has `build`."""
-    state = load_state(Path(run) / "checkpoint.pt", model, device)
+    """The configuration and the networks, in evaluation mode, of a run directory of `model`, whose file has `build`.
+
+    The configuration also has the checkpoint's iteration and its sum (see `file_sum`).
+    """
+    path = Path(run) / "checkpoint.pt"
+    made = {"checkpoint": file_sum(path)} if path.exists() else {}  # before it is loaded: a training may go on beside
+    state = load_state(path, model, device)
     nets = build(argparse.Namespace(**state["config"])).to(device)
     nets.load_state_dict(state["nets"])
-    return state["config"] | {"model": model, "iteration": state["iteration"]}, nets.eval()
+    return state["config"] | {"model": model, "iteration": state["iteration"]} | made, nets.eval()
 
 
 def start_from(run, nets, model, device):
@@ -818,6 +856,13 @@ def start_from(run, nets, model, device):
         print(f"{name}: {count} tensors from {run}, {len(net.state_dict()) - count} fresh")
 
 
+def write_samples(run, config, args, drawn):
+    """samples.npy of a run, from what its model file's `sample` has drawn; config: that of `load_run`."""
+    path, made = Path(run) / "samples.npy", {key: config[key] for key in ("checkpoint", "iteration")}
+    save_samples(path, to_uint8(drawn["videos"]), **made, seed=args.seed)
+    print(f"{path}: {args.sample} videos of {args.frames} frames")
+
+
 def print_results(run, model):
     """What to look at, and what to do next, once a run is trained or sampled."""
     for latest in sorted((Path(run) / "samples").glob("*.png"))[-1:]:  # none yet in a run that was killed early
@@ -827,16 +872,11 @@ def print_results(run, model):
 
 
 def save_state(path, state):
-    """Write a dict of tensors and plain values, whole or not at all: to a temporary file first, then renamed."""
-    temporary = path.with_suffix(".tmp")
+    """Write a dict of tensors and plain values, whole or not at all."""
     try:
-        with open(temporary, "wb") as file:
+        with whole_file(path) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch reports some full disks as a RuntimeError
-        temporary.unlink(missing_ok=True)
         raise UserError(f"cannot save {path}: {error}; what was saved there before is whole") from None
 
 
@@ -936,9 +976,14 @@ class Log:
 
 
 def read_log(path):
-    """The rows of a log.csv, as a list of {column: float}."""
-    with open(path, newline="") as file:
-        return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
+    """The rows of a log.csv, as a list of {column: float}; what a crash has cut or filled with NULs is left out."""
+    with open(path, newline="", errors="replace") as file:
+        lines = file.read().splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n") and "\0" not in line]
+    rows = [row for row in csv.DictReader(whole) if None not in row and None not in row.values()]
+    if len(rows) < len(lines) - 1:
+        print(f"{path}: {len(lines) - 1 - len(rows)} damaged rows left out", file=sys.stderr)
+    return [{key: float(value or "nan") for key, value in row.items()} for row in rows]
 
 
 def plot_log(path, png):
@@ -1083,20 +1128,6 @@ def download(name, root="data", url=None):
 # ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def positive(text):
-    """An integer of at least 1."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
-def rate(text):
-    """A number above 0."""
-    if not 0 < float(text) < math.inf:
-        raise ValueError
-    return float(text)
 
 
 def describe(videos):

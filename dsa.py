@@ -17,7 +17,7 @@ Gaussian is a pair (mean, logvar) of one shape. Losses are nats a video.
 rjvae.py differs from this file in `Prior`, in `Posterior` and in what follows from them.
 
     python dsa.py --data sprites                      train as in the paper
-    python dsa.py --out RUN --resume                  go on
+    python dsa.py --out RUN --resume                  resume
     python dsa.py --out RUN --sample 64               samples.npy and figures
     python dsa.py --out RUN --eval                    ELBO and log p(x) on the test split
 
@@ -25,8 +25,6 @@ Measured on Sprites, `--width 32 --batch 8 --iters 5000` on a CPU: log p(x) >= -
 video (IWAE-100), squared error 1143 a video; a new content keeps action and view in 99.6 %.
 """
 
-import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -34,32 +32,38 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
 import data
 
 MODEL = Path(__file__).stem
 SPLIT = "train"  # likelihoods are reported on the test split
-CONTENT, MOTION, LATENT = 256, 32, 288  # dimensions of f, z(t) and [f, z(t)]
+PAPER = {"iters": 100000, "batch": 128, "frames": 8, "stride": 1, "size": 64, "width": 256, "lr": 5e-4}
+CONTENT, MOTION, LATENT = 256, 32, 288  # the dimensions of f, z(t) and [f, z(t)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Networks that do not vary
+# Networks, the same in both VAE files; the shape after a layer is that of 64x64 pixels and width 256
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 class Encoder(nn.Module):
-    """Frames (..., C, H, W) to codes phi (..., 512): four 5x5 convolutions, 64 32 16 8 pixels, and an affine layer."""
+    """Frames (..., C, H, W) to codes phi (..., 512): four 5x5 convolutions and an affine layer."""
 
     def __init__(self, size, width):
         super().__init__()
-        layers, before = [], 3
-        for depth, stride in enumerate((1, 2, 2, 2)):
-            layers += [nn.Conv2d(before, width, 5, stride, 2, bias=not depth)]
-            layers += [nn.BatchNorm2d(width)] if depth else []
-            layers += [nn.LeakyReLU(0.2, inplace=True)]
-            before = width
-        self.net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * (size // 8) ** 2, 512))
+
+        def block(stride):
+            conv = nn.Conv2d(width, width, 5, stride, 2, bias=False)
+            return [conv, nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)]
+
+        self.net = nn.Sequential(
+            *[nn.Conv2d(3, width, 5, 1, 2), nn.LeakyReLU(0.2, inplace=True)],  # (256, 64, 64)
+            *block(2),  # (256, 32, 32)
+            *block(2),  # (256, 16, 16)
+            *block(2),  # (256, 8, 8)
+            nn.Flatten(),
+            nn.Linear(width * (size // 8) ** 2, 512),
+        )
 
     def forward(self, x):
         phi = self.net(x.flatten(0, -4))  # every frame on its own: (B * T, 512)
@@ -67,17 +71,25 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """G_I: latents (..., D) to frames (..., C, H, W) in [-1, 1]; the encoder backwards, 8 16 32 64 pixels."""
+    """G_I: latents (..., D) to frames (..., C, H, W) in [-1, 1]; the encoder backwards."""
 
     def __init__(self, size, width):
         super().__init__()
         side = size // 8
-        layers = [nn.Linear(LATENT, width * side**2, bias=False), nn.Unflatten(1, (width, side, side))]
-        for _ in range(3):
-            layers += [nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)]
-            layers += [nn.ConvTranspose2d(width, width, 5, 2, 2, output_padding=1, bias=False)]
-        layers += [nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)]
-        self.net = nn.Sequential(*layers, nn.ConvTranspose2d(width, 3, 5, 1, 2), nn.Tanh())
+
+        def block():
+            conv = nn.ConvTranspose2d(width, width, 5, 2, 2, output_padding=1, bias=False)
+            return [nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True), conv]
+
+        self.net = nn.Sequential(
+            nn.Linear(LATENT, width * side**2, bias=False),
+            nn.Unflatten(1, (width, side, side)),  # (256, 8, 8)
+            *block(),  # (256, 16, 16)
+            *block(),  # (256, 32, 32)
+            *block(),  # (256, 64, 64)
+            *[nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)],
+            *[nn.ConvTranspose2d(width, 3, 5, 1, 2), nn.Tanh()],  # (3, 64, 64)
+        )
 
     def forward(self, z):
         x = self.net(z.flatten(0, -2))  # every frame on its own: (B * T, C, H, W)
@@ -85,7 +97,7 @@ class Decoder(nn.Module):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What varies: the latents of a video
+# The idea: the latents of a video, their prior and their posterior
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -112,7 +124,7 @@ class Prior(nn.Module):
         motion, state = [content.new_zeros(len(content), 1, MOTION)], None
         for _ in range(frames):
             gaussian, state = self.step(content, motion[-1], state)
-            motion.append(draw(gaussian, generator))
+            motion.append(reparameterize(gaussian, generator))
         return torch.cat(motion[1:], 1)
 
 
@@ -136,26 +148,25 @@ class Posterior(nn.Module):
 
 
 def latents(content, motion):
-    """Content (B, D) and motion (B, T, D) to the latents of the frames, (B, T, D): [f, z(t)]."""
+    """The latents of the frames, (B, T, D), of content f (B, D) and motion z (B, T, D): [f, z(t)]."""
     return torch.cat([content[:, None].expand(-1, motion.shape[1], -1), motion], -1)
 
 
 def build(args):
     """The four networks of a run, fresh."""
-    nets = nn.ModuleDict({"Encoder": Encoder(args.size, args.width), "Decoder": Decoder(args.size, args.width)})
-    nets["Prior"], nets["Posterior"] = Prior(), Posterior()
-    return nets.to(memory_format=torch.channels_last)  # frames arrive channels last, and 2-D convolutions like it
+    nets = {"Encoder": Encoder(args.size, args.width), "Decoder": Decoder(args.size, args.width)}
+    return data.channels_last(nn.ModuleDict(nets | {"Prior": Prior(), "Posterior": Posterior()}))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Losses
+# Losses: the ELBO (A.1), and tighter bounds
 # ---------------------------------------------------------------------------------------------------------------------
 
-STANDARD = (torch.zeros((), dtype=torch.float64),) * 2  # N(0, I) of any shape, device and precision
+STANDARD_NORMAL = (torch.zeros((), dtype=torch.float64),) * 2  # N(0, I) of any shape, device and precision
 
 
-def draw(gaussian, generator):
-    """A reparameterised draw of (mean, logvar)."""
+def reparameterize(gaussian, generator):
+    """A draw of the Gaussian (mean, logvar) that gradients can pass through."""
     mean, logvar = gaussian
     eps = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
     return mean + (logvar / 2).exp() * eps
@@ -179,9 +190,9 @@ def infer_all(nets, phi, q_content, generator):
 
     The prior is rolled out on the posterior's draws, as the expectation in A.1 says, never on draws of its own.
     """
-    content = draw(q_content, generator)
+    content = reparameterize(q_content, generator)
     q_motion = nets["Posterior"].motion(phi, content)
-    motion = draw(q_motion, generator)
+    motion = reparameterize(q_motion, generator)
     return content, motion, q_motion, nets["Prior"](content, motion)
 
 
@@ -195,8 +206,8 @@ def elbo_parts(nets, x, generator):
     content, motion, q_motion, p_motion = infer_all(nets, phi, q_content, generator)
     decoded = nets["Decoder"](latents(content, motion))  # all frames of all videos in one batch
     return {
-        "reconstruction": log_density(x, (decoded, STANDARD[1])),
-        "kl_content": kl(q_content, STANDARD),
+        "reconstruction": log_density(x, (decoded, STANDARD_NORMAL[1])),
+        "kl_content": kl(q_content, STANDARD_NORMAL),
         "kl_motion": kl(q_motion, p_motion),
     }
 
@@ -205,7 +216,8 @@ def log_weight(nets, x, phi, q_content, generator):
     """log p(x, content, motion) - log q(content, motion | x) at one draw of the posterior: (B,), float64."""
     content, motion, q_motion, p_motion = infer_all(nets, phi, q_content, generator)
     decoded = nets["Decoder"](latents(content, motion)).double()
-    log_p = log_density(x, (decoded, STANDARD[1])) + log_density(content, STANDARD) + log_density(motion, p_motion)
+    log_p_x = log_density(x, (decoded, STANDARD_NORMAL[1]))
+    log_p = log_p_x + log_density(content, STANDARD_NORMAL) + log_density(motion, p_motion)
     return log_p - log_density(content, q_content) - log_density(motion, q_motion)
 
 
@@ -231,21 +243,45 @@ def update(nets, optimizers, x, generator):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Training
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def train(args):
+    """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
+    generator = data.seeded(args.seed, args.device)  # of the batches and of the posterior's draws
+    torch.manual_seed(args.seed)  # of the first weights
+    videos = data.load_for(args).at_least((args.frames - 1) * args.stride + 1)
+    figure_videos(args, args.frames)  # a data set without any is told before the training, not after it
+
+    nets = build(args).to(args.device)
+    optimizers = {"all": torch.optim.Adam(nets.parameters(), args.lr, betas=(0.9, 0.999), fused=True)}
+
+    data.accelerate([nets["Encoder"], nets["Decoder"]], args)
+    run = data.Run(args, nets, optimizers, generator, sample, filmstrip)
+    for iteration in run:
+        x = videos.clips(args.batch, args.frames, args.stride, generator)
+        run.log(update(nets, optimizers, x, generator))
+    return run.folder
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Sampling and figures
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
 def sample(nets, n, frames, generator, content=None, motion=None):
-    """Draw n videos of any number of frames; content (n, D) or motion (n, T, D) can be given to hold them fixed.
+    """Draw n videos of any number of frames.
 
-    Returns videos (n, T, C, H, W), images (n, C, H, W): a random frame of each, and the latents: content and motion.
+    Returns videos (n, T, C, H, W), images (n, C, H, W): a random frame of each, and their latents: content (n, D),
+    which is f, and motion (n, T, D), which is z. Either can be given to hold it fixed.
     """
     fresh_content = torch.randn(n, CONTENT, generator=generator, device=generator.device)
     content = fresh_content if content is None else content
     motion = nets["Prior"].draw(content, frames, generator) if motion is None else motion
     z = latents(content, motion)
-    videos = torch.cat([nets["Decoder"](part) for part in z.split(16)])  # in parts, for the memory's sake
+    videos = torch.cat([nets["Decoder"](part) for part in z.split(16)])  # in parts, to limit memory
     t = torch.randint(z.shape[1], (n,), generator=generator, device=z.device)
     images = videos[torch.arange(n, device=z.device), t]
     return {"videos": videos, "images": images, "content": content, "motion": motion}
@@ -259,19 +295,9 @@ def infer(nets, videos, generator):
     return {"content": content, "motion": motion}
 
 
-def film(drawn):
-    """What a grid shows of `sample`'s videos, (n, T, C, H, W): their frames."""
+def filmstrip(drawn):
+    """What a row of a grid shows of `sample`'s videos, (n, T, C, H, W): the frames."""
     return drawn["videos"]
-
-
-@torch.compiler.set_stance("force_eager")  # a compiled network would be compiled anew for these shapes
-def save_samples(nets, folder, iteration, args):
-    """samples/ITER.png and .gif: eight videos of fixed noise, from a generator of their own."""
-    nets.eval()
-    drawn = sample(nets, 8, args.frames, seeded(args.seed, args.device))
-    data.save_grid(folder / f"{iteration:06d}.png", film(drawn))
-    data.save_gif(folder / f"{iteration:06d}.gif", drawn["videos"], columns=4)
-    nets.train()
 
 
 @torch.no_grad()
@@ -285,268 +311,73 @@ def save_figures(nets, folder, real, generator):
     """
     real, frames = real[torch.arange(6) % len(real)], real.shape[1]
     drawn = sample(nets, 8, frames, generator)
-    data.save_grid(folder / "generation.png", film(drawn))
+    data.save_grid(folder / "generation.png", filmstrip(drawn))
 
     inferred = infer(nets, real, generator)
-    shown = film({"videos": real, "images": torch.ones_like(real[:, 0])})  # a real video has no summary frame: white
-    made = film(sample(nets, 6, frames, generator, **inferred))
+    white = torch.ones_like(real[:, 0])  # a real video has no summary frame
+    shown = filmstrip({"videos": real, "images": white})
+    made = filmstrip(sample(nets, 6, frames, generator, **inferred))
     data.save_grid(folder / "inference.png", torch.stack([shown, made], 1).flatten(0, 1))
 
     path = torch.lerp(drawn["content"][0], drawn["content"][1], torch.linspace(0, 1, 8, device=real.device)[:, None])
-    between = [film(sample(nets, 1, frames, seeded(0, generator.device), point[None])) for point in path]
-    data.save_grid(folder / "interpolation.png", torch.cat(between))
+    strips = [filmstrip(sample(nets, 1, frames, data.seeded(0, real.device), point[None])) for point in path]
+    data.save_grid(folder / "interpolation.png", torch.cat(strips))
 
-    other = torch.arange(6, device=real.device) ^ 1  # 1 0 3 2 5 4
-    swapped = film(sample(nets, 6, frames, generator, inferred["content"], inferred["motion"][other]))
+    other = [1, 0, 3, 2, 5, 4]  # the other of a pair
+    swapped = filmstrip(sample(nets, 6, frames, generator, inferred["content"], inferred["motion"][other]))
     rows = [part.unflatten(0, (3, 2)) for part in (shown, swapped)]  # three pairs of videos
     data.save_grid(folder / "swap.png", torch.cat(rows, 1).flatten(0, 1))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Checkpoints
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def seeded(seed, device):
-    """A random generator of its own on `device`, so that one use of chance does not shift another."""
-    return torch.Generator(device).manual_seed(seed)
-
-
-def save_checkpoint(path, nets, optimizers, draws, iteration, args):
-    """Write everything that going on needs, random states included."""
-    state = {"model": MODEL, "iteration": iteration, "config": vars(args), "nets": nets.state_dict()}
-    state["optimizers"] = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
-    state["random"] = {"torch": torch.get_rng_state(), "draws": draws.get_state()}
-    if torch.cuda.is_available():
-        state["random"]["cuda"] = torch.cuda.get_rng_state()
-    data.save_state(path, state)
-
-
-def load_checkpoint(path, nets, optimizers, draws, args):
-    """Put everything back as `save_checkpoint` found it; returns the iteration. UserError if size or device differ."""
-    state = data.load_state(path, MODEL, args.device)
-    for name in ("size", "width", "device"):  # random states are a device's own
-        was, now = state["config"][name], getattr(args, name)
-        if was != now:
-            raise data.UserError(f"{path} was trained with --{name} {was}, not {now}")
-    nets.load_state_dict(state["nets"])
-    for name, optimizer in optimizers.items():
-        optimizer.load_state_dict(state["optimizers"][name])
-    torch.set_rng_state(state["random"]["torch"].cpu())
-    draws.set_state(state["random"]["draws"].cpu())
-    if args.device == "cuda" and "cuda" in state["random"]:
-        torch.cuda.set_rng_state(state["random"]["cuda"].cpu())
-    return state["iteration"]
+def figure_videos(args, frames):
+    """Six real videos of the test split, or fewer, (n, T, C, H, W). UserError if there is none of that many frames."""
+    videos = data.load(args.data, args.data_root, args.size, "test")
+    return data.to_float(data.middle_clips(videos, frames, args.stride, 6).to(args.device))
 
 
 def load_run(run, device="cpu"):
-    """The configuration and the networks, in evaluation mode, of a run directory."""
-    state = data.load_state(Path(run) / "checkpoint.pt", MODEL, device)
-    nets = build(argparse.Namespace(**state["config"])).to(device)
-    nets.load_state_dict(state["nets"])
-    return state["config"] | {"model": MODEL, "iteration": state["iteration"]}, nets.eval()
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Training
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def accelerate(net, args):
-    """--precision bf16: compute inside in bfloat16; weights, input and output stay float32. --compile: fuse kernels."""
-    if args.precision == "bf16":  # replaced on this network alone, so that the names in a checkpoint stay
-        forward = torch.autocast(args.device, torch.bfloat16)(net.forward)
-        net.forward = lambda x: forward(x).float()
-    if args.compile:
-        net.compile(options={"fallback_random": args.device == "cpu"})  # a CPU is slow at the compiler's own noise
-
-
-def test_clips(args, frames, count=None):
-    """The middle clip of every test video, or of `count` of them, the same ones in every run.
-
-    Returns a list of uint8 tensors (16, T, H, W, C). UserError if the data is not there or its videos are too short.
-    """
-    span = (frames - 1) * args.stride + 1
-    videos = data.load(args.data, args.data_root, args.size, "test").at_least(span)
-    picked = torch.randperm(len(videos), generator=seeded(0, "cpu"))[:count]
-    first = videos.starts[picked] + (videos.lengths[picked] - span) // 2
-    index = first[:, None] + torch.arange(frames) * args.stride  # (N, T)
-    return [videos.frames[rows] for rows in index.split(16)]
-
-
-def train(args):
-    """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
-    device, draws = torch.device(args.device), seeded(args.seed, args.device)
-    torch.manual_seed(args.seed)
-    videos = data.load(args.data, args.data_root, args.size, SPLIT)
-    videos = videos.at_least((args.frames - 1) * args.stride + 1).to(device)
-
-    nets = build(args).to(device)
-    optimizers = {"all": torch.optim.Adam(nets.parameters(), args.lr, betas=(0.9, 0.999), fused=True)}
-    out = data.open_run(args.out, args.resume, args.overwrite)
-    checkpoint = out / "checkpoint.pt"
-    first = load_checkpoint(checkpoint, nets, optimizers, draws, args) if args.resume else 0
-    log = data.Log(out / "log.csv", first, args.iters)
-    config = json.dumps(vars(args) | {"model": MODEL, "split": SPLIT}, indent=2)
-    (out / "config.json").write_text(config + "\n")
-    print(config)
-
-    for name in ("Encoder", "Decoder"):  # the recurrent networks are a small part of the time
-        accelerate(nets[name], args)
-    torch.backends.cudnn.benchmark = True  # shapes hardly vary
-    data.keep_freed_memory()
-    with data.caught_signals() as signals:
-        for iteration in range(first + 1, args.iters + 1):
-            x = videos.clips(args.batch, args.frames, args.stride, draws)
-            log.add(update(nets, optimizers, x, draws))
-
-            if iteration == first + 3 and args.device == "cpu":
-                log.warn_if_slow(args.iters)
-            stopping = bool(signals)  # read once: a signal that comes later than this is for the next iteration
-            last = iteration == args.iters or stopping
-            saving = last or iteration % args.save_every == 0
-            if saving or iteration % args.log_every == 0:  # losses are read only here: on CUDA reading is waiting
-                log.check(iteration)
-            if last or iteration % args.log_every == 0:
-                log.write(iteration, device)
-            if saving:
-                save_checkpoint(checkpoint, nets, optimizers, draws, iteration, args)
-            if last or iteration % args.sample_every == 0:
-                save_samples(nets, out / "samples", iteration, args)
-                data.plot_log(out / "log.csv", out / "losses.png")
-            if stopping:
-                raise data.UserError(f"stopped at iteration {iteration}, which is saved; --out {out} --resume goes on")
-    log.bar.close()
-    return out
-
-
-@torch.no_grad()
-def evaluate(nets, iteration, args):
-    """The ELBO, its parts and bounds on log p(x) from 1, 10 and 100 draws, on the test split; prints and saves them.
-
-    Nats a video, with their standard error over videos. Bits per dimension are those of the continuous density of
-    pixels in [-1, 1]: they compare models here, not with the discrete likelihoods of other papers.
-    """
-    generator, results = seeded(args.seed, args.device), []
-    for frames in tqdm(test_clips(args, args.frames, args.eval_videos), "evaluating", unit="batch", disable=None):
-        x = data.to_float(frames.to(args.device))
-        parts = elbo_parts(nets, x, generator)
-        elbo = parts["reconstruction"] - parts["kl_content"] - parts["kl_motion"]
-        phi = nets["Encoder"](x)
-        q_content = nets["Posterior"].content(phi)  # encoded once; decoded one draw at a time, for the memory's sake
-        weights = torch.stack([log_weight(nets, x, phi, q_content, generator) for _ in range(100)], 1)
-        bounds = {f"iwae_{K}": bound for K, bound in importance_bounds(weights).items()}
-        results.append({"elbo": elbo} | parts | bounds)
-
-    report = {"model": MODEL, "iteration": iteration, "split": "test", "torch": torch.__version__}
-    report |= {name: getattr(args, name) for name in ("data", "frames", "stride", "size", "width", "seed")}
-    report["videos"] = sum(len(result["elbo"]) for result in results)
-    print(f"{report['videos']} test videos{'nats a video':>18}{'std. error':>12}{'bits / dim':>12}")
-    for name in results[0]:
-        values = torch.cat([result[name].double() for result in results])
-        nats, error = values.mean().item(), (values.var(correction=0) / (len(values) - 1)).sqrt().item()
-        bits = abs(nats) / (x[0].numel() * math.log(2))  # of log p its length as a code, so without the minus
-        report[name] = {"nats_per_video": nats, "standard_error": error, "bits_per_dimension": bits}
-        print(f"{name:16}{nats:18.2f}{error:12.2f}{bits:12.5f}")
-    (Path(args.out) / "eval.json").write_text(json.dumps(report, indent=2) + "\n")
+    """The configuration and the networks, in evaluation mode, of a run directory. UserError if it holds none."""
+    return data.load_run(run, MODEL, build, device)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
 
-PAPER = {"batch": 128, "frames": 8, "stride": 1, "width": 256, "lr": 5e-4}
-
-
-def positive(text):
-    """An integer of at least 1."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
-def rate(text):
-    """A number above 0."""
-    if not 0 < float(text) < math.inf:
-        raise ValueError
-    return float(text)
-
-
-def fail(message):
-    """One line on stderr and exit status 2: what a user got wrong."""
-    print(f"{MODEL}.py: error: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
 
 def parse_args(argv=None):
-    """The flags; with --resume, --sample or --eval the run's own settings are the defaults."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.error = fail
+    """The flags of the algorithm; data.py adds those of a run."""
+    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path (default faces)")
-    add("--data-root", default="data", metavar="DIR", help="folder of the data sets (default data)")
-    add("--out", metavar="DIR", help="run directory (default runs/MODEL-DATA)")
-    add("--iters", type=positive, default=100000, metavar="N", help="iterations in all, also with --resume (100000)")
-    add("--batch", type=positive, default=PAPER["batch"], metavar="N", help="videos a batch (default the paper's)")
-    add("--frames", type=positive, default=PAPER["frames"], metavar="T", help="frames a clip (default the paper's)")
-    add("--stride", type=positive, default=PAPER["stride"], metavar="N", help="take every Nth frame of the data")
-    add("--size", type=int, default=64, choices=(32, 64, 128), help="pixels of a frame's side (default 64)")
-    add("--width", type=positive, default=PAPER["width"], metavar="CH", help="base channel count (default the paper's)")
-    add("--lr", type=rate, default=PAPER["lr"], metavar="X", help="Adam's learning rate (default the paper's)")
-    add("--seed", type=int, default=0, metavar="N", help="seed of everything random (default 0)")
-    add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto: CUDA where there is one")
-    add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
-    add("--compile", action="store_true", help="compile the networks, for GPUs: takes a minute at the start")
-    add("--resume", action="store_true", help="go on from the run's checkpoint")
-    add("--overwrite", action="store_true", help="delete the run that --out holds")
-    add("--log-every", type=positive, default=100, metavar="N", help="iterations between rows of log.csv (100)")
-    add("--sample-every", type=positive, default=1000, metavar="N", help="iterations between sample grids (1000)")
-    add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints (1000)")
-    add("--sample", type=positive, metavar="N", help="draw N videos of a trained run: samples.npy and figures")
-    add("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by their bounds")
-    # this model's own
-    add("--eval-videos", type=positive, metavar="N", help="evaluate on N videos of the test split (default all)")
-    args = parser.parse_args(argv)
-
-    args.out = args.out or f"runs/{MODEL}-{Path(args.data).stem}"
-    if args.resume or args.sample or args.eval:
-        try:
-            config = json.loads((Path(args.out) / "config.json").read_text())
-        except (OSError, ValueError) as error:
-            fail(f"no run to go on with in {args.out}: {error}")
-        once = ("out", "device", "resume", "overwrite", "sample", "eval")
-        parser.set_defaults(
-            **{key: config[key] for key in vars(args) if key in config and key not in once}, out=args.out
-        )
-        args = parser.parse_args(argv)
-    if args.device == "auto":
-        args.device = "cuda" if torch.cuda.is_available() else "cpu"
-    if args.device == "cuda" and not torch.cuda.is_available():
-        fail("--device cuda, and torch finds no CUDA GPU here")
-    return args
+    add("--iters", type=data.positive, metavar="N", help="iterations in all, also with --resume")
+    add("--batch", type=data.positive, metavar="N", help="videos a batch")
+    add("--frames", type=data.positive, metavar="T", help="frames a clip")
+    add("--stride", type=data.positive, metavar="N", help="take every Nth frame of the data")
+    add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
+    add("--width", type=data.positive, metavar="CH", help="base channel count")
+    add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
+    add("--eval-videos", type=data.positive, metavar="N", help="evaluate on N videos of the test split (default all)")
+    parser.set_defaults(**PAPER)
+    return data.parse_run(parser, argv)
 
 
 def main(argv=None):
     args = parse_args(argv)
     try:
-        out = Path(args.out) if args.sample or args.eval else train(args)
-        config, nets = load_run(out, args.device)
         if args.eval:
-            evaluate(nets, config["iteration"], args)
-            return 0
-        generator = seeded(args.seed, args.device)
+            import metrics
+
+            videos = ["--videos", str(args.eval_videos)] if args.eval_videos else []
+            return metrics.main(["bounds", args.out, "--seed", str(args.seed), "--device", args.device, *videos])
+        run = Path(args.out) if args.sample else train(args)
+        config, nets = load_run(run, args.device)
+        generator = data.seeded(args.seed, args.device)
         if args.sample:
-            drawn = sample(nets, args.sample, args.frames, generator)
-            data.save_samples(out / "samples.npy", data.to_uint8(drawn["videos"]))
-            print(f"{out / 'samples.npy'}: {args.sample} videos of {args.frames} frames")
-        real = data.to_float(test_clips(args, config["frames"], 6)[0].to(args.device))
-        save_figures(nets, out / "figures", real, generator)
+            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))
+        save_figures(nets, run / "figures", figure_videos(args, config["frames"]), generator)
     except (data.UserError, OSError) as error:
-        fail(error)
-    for latest in sorted((out / "samples").glob("*.png"))[-1:]:  # none yet in a run that was killed early
-        print(f"look at   {latest}  {latest.with_suffix('.gif')}")
-    print(f"figures   {out / 'figures'}")
-    print(f"try next  python {MODEL}.py --out {out} --sample 64 --frames 64   (any length; then --eval)")
+        data.fail(MODEL, error)
+    data.print_results(run, MODEL)
     return 0
 
 

@@ -234,7 +234,7 @@ def update(nets, optimizers, real, fake):
 
 def load_videos(args):
     """The real videos for D_I, and those for D_V: all, or all but the fraction --frames-only, chosen by --seed."""
-    videos = data.load(args.data, args.data_root, args.size, SPLIT).to(args.device)
+    videos = data.load_for(args)
     shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
     whole = shuffled[round(args.frames_only * len(videos)) :].sort().values
     clip_videos = videos.subset(whole).at_least((args.frames - 1) * args.stride + 1)
@@ -331,7 +331,7 @@ def load_run(run, device="cpu"):
 
 def parse_args(argv=None):
     """The flags of the algorithm; data.py adds those of a run."""
-    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0])
+    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0], fixed=("init", "residual"))  # new vs mocogan.py
     add = parser.add_argument
     add("--iters", type=data.positive, metavar="N", help="iterations in all, also with --resume")
     add("--batch", type=data.positive, metavar="N", help="videos a batch")
@@ -373,11 +373,10 @@ def main(argv=None):
 
             return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device])
         run = Path(args.out) if args.sample else train(args)
-        _, nets = load_run(run, args.device)
+        config, nets = load_run(run, args.device)
         generator = data.seeded(args.seed, args.device)
         if args.sample:
-            videos = sample(nets, args.sample, args.frames, generator)["videos"]
-            data.save_samples(run / "samples.npy", data.to_uint8(videos))
+            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))
         save_figures(nets, run / "figures", args.frames, generator)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)

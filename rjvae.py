@@ -256,8 +256,7 @@ def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
     generator = data.seeded(args.seed, args.device)  # of the batches and of the posterior's draws
     torch.manual_seed(args.seed)  # of the first weights
-    videos = data.load(args.data, args.data_root, args.size, SPLIT)
-    videos = videos.at_least((args.frames - 1) * args.stride + 1).to(args.device)
+    videos = data.load_for(args).at_least((args.frames - 1) * args.stride + 1)
     figure_videos(args, args.frames)  # a data set without any is told before the training, not after it
 
     nets = build(args).to(args.device)
@@ -384,8 +383,7 @@ def main(argv=None):
         config, nets = load_run(run, args.device)
         generator = data.seeded(args.seed, args.device)
         if args.sample:
-            videos = sample(nets, args.sample, args.frames, generator)["videos"]
-            data.save_samples(run / "samples.npy", data.to_uint8(videos))
+            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))
         save_figures(nets, run / "figures", figure_videos(args, config["frames"]), generator)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)

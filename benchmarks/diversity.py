@@ -45,8 +45,8 @@ def measure(runs, n):
         config, nets = model.load_run(run)
         if "real" not in rows:
             real = data.load(config["data"], config["data_root"], config["size"], "all").at_least(31)
-            rows["real"] = diversity(real.clips(n, 16, config["stride"], model.seeded(0, "cpu")))
-        videos = model.sample(nets, n, 64, model.seeded(0, "cpu"))["videos"]
+            rows["real"] = diversity(real.clips(n, 16, config["stride"], data.seeded(0)))
+        videos = model.sample(nets, n, 64, data.seeded(0))["videos"]
         late = {f"late {name}": value for name, value in diversity(videos[:, 48:]).items()}
         rows[run] = {"iteration": config["iteration"]} | diversity(videos[:, :16]) | late
     return rows

@@ -30,7 +30,7 @@ def main(argv=None):
     except (data.UserError, OSError) as error:
         print(f"offset.py: error: {error}", file=sys.stderr)
         return 2
-    generator = rjvae.seeded(0, "cpu")
+    generator = data.seeded(0)
     x = videos.clips(64, config["frames"], config["stride"], generator)
     mu, delta = rjvae.infer(nets, x, generator).values()
     offset, own = delta.mean((0, 1)), delta.mean(1)

@@ -63,7 +63,7 @@ def variants(run, n):
     model, T = importlib.import_module(config["model"]), config["frames"]
 
     def sample(change=lambda nets: None, frames=T, at_once=32):
-        nets, generator = model.load_run(run)[1], model.seeded(0, "cpu")
+        nets, generator = model.load_run(run)[1], data.seeded(0)
         change(nets)
         parts = [model.sample(nets, min(at_once, n - i), frames, generator) for i in range(0, n, at_once)]
         return {key: torch.cat([part[key] for part in parts]) for key in ("videos", "images")}
@@ -75,7 +75,7 @@ def variants(run, n):
         made["half"] = sample(lambda nets: shrunk(nets["R_M"], 0.5))["videos"]
     made["late"] = sample(frames=2 * T)["videos"][:, T:]
     made["batch"] = sample(lambda nets: nets.train(), at_once=8)["videos"]
-    made["recalibrated"] = sample(lambda nets: recalibrate(nets, config, model.seeded(1, "cpu")))["videos"]
+    made["recalibrated"] = sample(lambda nets: recalibrate(nets, config, data.seeded(1)))["videos"]
     return made
 
 

@@ -116,7 +116,7 @@ def set_up(name, args):
     torch.manual_seed(args.seed)
     videos = data.load(args.data, args.data_root, args.size, model.SPLIT)
     videos = videos.at_least((args.frames - 1) * args.stride + 1)
-    return model, videos, model.seeded(args.seed, args.device), Clock(args.device)
+    return model, videos, data.seeded(args.seed, args.device), Clock(args.device)
 
 
 def textbook(name, args):
@@ -205,7 +205,7 @@ def own(name, args):
     facts |= {"base_mb": data.peak_memory(torch.device(args.device)), "gflop": count_gflop(step)}
     if name in GANS + VAES:
         for net in set(HEAVY) & set(nets):
-            importlib.import_module(name).accelerate(nets[net], args)
+            data.accelerate([nets[net]], args)
         step()  # compiles
     return step, clock, facts
 

@@ -1,14 +1,17 @@
-"""What the tests share: the real data, a tiny data set, the GAN files, and children that may be killed."""
+"""What the tests share: the real data, a tiny data set, the GAN files and their runs, and children to be killed."""
 
 import importlib
 import multiprocessing
 import os
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+import data
 
 ROOT = Path(__file__).resolve().parent.parent
 GANS = [name for name in ("mocogan", "rmocogan", "rjgan") if (ROOT / f"{name}.py").exists()]
@@ -22,6 +25,67 @@ forks.set_forkserver_preload(["torch", "data", *GANS])  # so that a child costs 
 def gan(request):
     """Each GAN file in turn."""
     return importlib.import_module(request.param)
+
+
+def tensors(state, path=""):
+    """Every leaf of a checkpoint as {path: tensor or plain value}, the flags left out."""
+    if not isinstance(state, dict | list | tuple):
+        return {path: state}
+    items = state.items() if isinstance(state, dict) else enumerate(state)
+    return {k: v for key, part in items if key != "config" for k, v in tensors(part, f"{path}/{key}").items()}
+
+
+def checkpoint(run):
+    return tensors(torch.load(Path(run) / "checkpoint.pt", weights_only=True))
+
+
+def assert_equal(a, b):
+    """Two checkpoints are the same, bit for bit."""
+    assert a.keys() == b.keys()
+    for key, value in a.items():
+        same = torch.equal(value, b[key]) if isinstance(value, torch.Tensor) else value == b[key]
+        assert same, key
+
+
+def terms_of(gan):
+    """The lines of objective (1) that a GAN file has."""
+    return ("frames", "clips", "summary") if gan.MODEL == "rjgan" else ("frames", "clips")
+
+
+def build(gan, size=32, width=8, **flags):
+    torch.manual_seed(0)
+    return gan.build(gan.parse_args(["--size", str(size), "--width", str(width), "--device", "cpu"])).eval()
+
+
+def train(gan, argv):
+    """Train in this process, from whatever state the global generator is in, without the plot; the run directory."""
+    torch.manual_seed(int(time.time()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "plot_log", lambda *_: None)
+        return gan.train(gan.parse_args(argv))
+
+
+@pytest.fixture(scope="session")
+def runs(tiny, tmp_path_factory):
+    """For each file a run of two iterations, FILE, and one of four, FILE-4."""
+    root = tmp_path_factory.mktemp("runs")
+    small = "--size 32 --width 8 --batch 2 --stride 1 --device cpu".split()
+    for file in map(importlib.import_module, GANS):
+        for out, iters in ((file.MODEL, "2"), (f"{file.MODEL}-4", "4")):
+            train(file, ["--data", str(tiny), *small, "--iters", iters, "--out", str(root / out)])
+    return root
+
+
+@pytest.fixture
+def run(gan, runs, tmp_path):
+    """A copy of the run of two iterations."""
+    return Path(shutil.copytree(runs / gan.MODEL, tmp_path / "begun"))
+
+
+@pytest.fixture
+def straight(gan, runs):
+    """The checkpoint of the run of four iterations."""
+    return checkpoint(runs / f"{gan.MODEL}-4")
 
 
 @pytest.fixture(scope="session")

@@ -82,11 +82,11 @@ def test_gan_equals_its_textbook(name, decoded, float64):
 
     def fakes(nets):
         if decoded == "every frame":
-            return textbook.textbook_fakes(model, nets, args, model.seeded(1, "cpu"))
+            return textbook.textbook_fakes(model, nets, args, data.seeded(1))
         return own_fakes(nets)
 
     def own_fakes(nets):
-        return model.fake_batch(nets, args, torch.tensor([20]), 20, model.seeded(1, "cpu"))
+        return model.fake_batch(nets, args, torch.tensor([20]), 20, data.seeded(1))
 
     def textbook_update(nets, optimizers):
         marks = []
@@ -120,7 +120,7 @@ def test_vae_equals_its_textbook(name, float64):
     x = torch.rand(3, 5, 3, 32, 32) * 2 - 1
 
     def update(nets, optimizers):
-        model.update(nets, optimizers, x, model.seeded(1, "cpu"))
+        model.update(nets, optimizers, x, data.seeded(1))
 
     same_updates(nets.eval(), copy.deepcopy(nets), args, update, update)
 

@@ -16,9 +16,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, assert_equal, checkpoint
 from PIL import Image
-from test_gan import assert_equal, checkpoint
 
 import data
 import metrics
@@ -171,7 +170,7 @@ def test_a_figure_is_a_picture_that_its_model_makes(tmp_path):
         nets = model.build(args).eval()
         shown = torch.zeros(2, 8, 3, 32, 32) if model is rjvae else 16
         folder = tmp_path / model.MODEL
-        model.save_figures(nets, folder / "figures", shown, model.seeded(0, "cpu"))
+        model.save_figures(nets, folder / "figures", shown, data.seeded(0))
         model.save_samples(nets, folder / "samples", 7, args)
         made[model.MODEL] = {str(path.relative_to(folder)) for path in folder.glob("*/*")}
     for name, (_, _, variant, picture) in figures.FIGURES.items():

@@ -9,6 +9,7 @@ import math
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -63,17 +64,17 @@ def test_densities_and_divergences_equal_torch_distributions(vae):
     unit = normal((torch.zeros_like(x), torch.zeros_like(x)))
     assert vae.log_density(x, q).shape == vae.kl(q, p).shape == (4,)
     torch.testing.assert_close(vae.log_density(x, q), normal(q).log_prob(x), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(vae.log_density(x, vae.STANDARD), unit.log_prob(x), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(vae.log_density(x, vae.STANDARD_NORMAL), unit.log_prob(x), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(vae.kl(q, p), kl_divergence(normal(q), normal(p)), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(vae.kl(q, vae.STANDARD), kl_divergence(normal(q), unit), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(vae.kl(q, vae.STANDARD_NORMAL), kl_divergence(normal(q), unit), rtol=1e-12, atol=1e-12)
     assert vae.kl(q, q).abs().max() == 0
 
 
 def test_divergences_equal_monte_carlo(vae):
     q, p = some_gaussian(0, (1, 6)), some_gaussian(1, (1, 6))
     many = [part.expand(200_000, -1) for part in q]
-    z = vae.draw(many, torch.Generator().manual_seed(0))
-    for other in (p, vae.STANDARD):
+    z = vae.reparameterize(many, torch.Generator().manual_seed(0))
+    for other in (p, vae.STANDARD_NORMAL):
         difference = vae.log_density(z, many) - vae.log_density(z, other)
         error = difference.std() / len(z) ** 0.5
         assert error < 0.02
@@ -96,10 +97,10 @@ def rolled_out(prior, content, given, previous=None):
 @torch.no_grad()
 def test_elbo_parts_equal_torch_distributions_with_the_prior_on_the_posteriors_draws(vae, nets):
     x, seed = videos(), 3
-    parts = vae.elbo_parts(nets, x, vae.seeded(seed, "cpu"))
+    parts = vae.elbo_parts(nets, x, data.seeded(seed))
     phi = nets["Encoder"](x)
     q_content = nets["Posterior"].content(phi)
-    content, motion, q_motion, _ = vae.infer_all(nets, phi, q_content, vae.seeded(seed, "cpu"))
+    content, motion, q_motion, _ = vae.infer_all(nets, phi, q_content, data.seeded(seed))
 
     decoded = nets["Decoder"](vae.latents(content, motion))
     unit = Independent(Normal(decoded, torch.ones_like(decoded)), 4)
@@ -110,19 +111,19 @@ def test_elbo_parts_equal_torch_distributions_with_the_prior_on_the_posteriors_d
     torch.testing.assert_close(parts["kl_motion"], ours)
 
     # the mistake of a public reproduction: the prior on draws of its own is another number
-    own = nets["Prior"].draw(content, motion.shape[1], vae.seeded(0, "cpu"))
+    own = nets["Prior"].draw(content, motion.shape[1], data.seeded(0))
     wrong = kl_divergence(normal(q_motion), normal(rolled_out(nets["Prior"], content, own)))
     assert (wrong - ours).norm() > 0.05 * ours.norm()
 
 
 @torch.no_grad()
 def test_prior_starts_from_zero_and_draws_step_by_step_what_it_scores_at_once(vae, nets):
-    content = torch.randn(3, vae.CONTENT, generator=vae.seeded(0, "cpu"))
-    motion = nets["Prior"].draw(content, 5, vae.seeded(1, "cpu"))
+    content = torch.randn(3, vae.CONTENT, generator=data.seeded(0))
+    motion = nets["Prior"].draw(content, 5, data.seeded(1))
     mean, logvar = nets["Prior"](content, motion)
     cell_mean, cell_logvar = rolled_out(nets["Prior"], content, motion)
     torch.testing.assert_close((mean, logvar), (cell_mean, cell_logvar))
-    same = vae.seeded(1, "cpu")
+    same = data.seeded(1)
     eps = torch.cat([torch.randn(3, 1, vae.MOTION, generator=same) for _ in range(5)], 1)
     torch.testing.assert_close(motion, mean + (logvar / 2).exp() * eps)
 
@@ -130,10 +131,10 @@ def test_prior_starts_from_zero_and_draws_step_by_step_what_it_scores_at_once(va
 def test_update_descends_the_negative_elbo_of_the_whole_batch(vae, nets):
     nets.train()
     x, before = videos(), [p.detach().clone() for p in nets.parameters()]
-    parts = vae.elbo_parts(nets, x, vae.seeded(2, "cpu"))
+    parts = vae.elbo_parts(nets, x, data.seeded(2))
     loss = -(parts["reconstruction"] - parts["kl_content"] - parts["kl_motion"]).mean()
     gradients = torch.autograd.grad(loss, list(nets.parameters()))
-    losses = vae.update(nets, {"all": torch.optim.SGD(nets.parameters(), 1e-6)}, x, vae.seeded(2, "cpu"))
+    losses = vae.update(nets, {"all": torch.optim.SGD(nets.parameters(), 1e-6)}, x, data.seeded(2))
     for now, was, gradient in zip(nets.parameters(), before, gradients, strict=True):
         torch.testing.assert_close(now, was - 1e-6 * gradient)
     constant = 0.5 * math.log(2 * math.pi) * x[0].numel()
@@ -142,7 +143,7 @@ def test_update_descends_the_negative_elbo_of_the_whole_batch(vae, nets):
 
 def test_gradients_reach_every_parameter(vae, nets):
     nets.train()
-    parts = vae.elbo_parts(nets, videos(), vae.seeded(0, "cpu"))
+    parts = vae.elbo_parts(nets, videos(), data.seeded(0))
     (parts["kl_content"] + parts["kl_motion"] - parts["reconstruction"]).mean().backward()
     for name, parameter in nets.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
@@ -222,7 +223,7 @@ def line(vae, r, off):
 def weights_of(vae, nets, x, n):
     x = x.expand(n, -1, -1, -1, -1)
     phi = nets["Encoder"](x)
-    q_content, generator = nets["Posterior"].content(phi), vae.seeded(0, "cpu")
+    q_content, generator = nets["Posterior"].content(phi), data.seeded(0)
     return torch.stack([vae.log_weight(nets, x, phi, q_content, generator) for _ in range(100)], 1)
 
 
@@ -235,7 +236,7 @@ def test_with_the_exact_posterior_every_weight_is_log_p(vae):
 
 def test_elbo_and_bounds_never_exceed_log_p_and_rise_with_the_draws(vae):
     nets, x, exact = line(vae, r=0.5, off=0.3)
-    parts = vae.elbo_parts(nets, x.expand(50_000, -1, -1, -1, -1), vae.seeded(0, "cpu"))
+    parts = vae.elbo_parts(nets, x.expand(50_000, -1, -1, -1, -1), data.seeded(0))
     elbo = parts["reconstruction"] - parts["kl_content"] - parts["kl_motion"]
     elbo, error = elbo.mean(), elbo.std() / len(elbo) ** 0.5
     bounds = vae.importance_bounds(weights_of(vae, nets, x, 2000))
@@ -248,7 +249,7 @@ def test_elbo_and_bounds_never_exceed_log_p_and_rise_with_the_draws(vae):
 
 
 def test_bounds_are_log_mean_exp_even_of_tiny_weights(vae):
-    weights = torch.randn(3, 100, dtype=torch.float64, generator=vae.seeded(0, "cpu")) * 3
+    weights = torch.randn(3, 100, dtype=torch.float64, generator=data.seeded(0)) * 3
     far = vae.importance_bounds(weights - 90_000)
     for K, bound in far.items():
         groups = weights.reshape(3, 100 // K, K).exp().mean(2).log().mean(1)
@@ -311,17 +312,17 @@ def test_networks_have_the_papers_size(vae):
 
 @torch.no_grad()
 def test_sample_keeps_what_is_given(vae, nets):
-    drawn = vae.sample(nets, 20, 6, vae.seeded(0, "cpu"))
+    drawn = vae.sample(nets, 20, 6, data.seeded(0))
     assert drawn["videos"].shape == (20, 6, 3, 32, 32) and drawn["images"].shape == (20, 3, 32, 32)
     assert drawn["videos"].abs().max() <= 1
-    again = vae.sample(nets, 20, 6, vae.seeded(1, "cpu"), drawn["content"], drawn["motion"])
+    again = vae.sample(nets, 20, 6, data.seeded(1), drawn["content"], drawn["motion"])
     torch.testing.assert_close(again["videos"], drawn["videos"])
-    held = vae.sample(nets, 20, 6, vae.seeded(1, "cpu"), content=drawn["content"])
+    held = vae.sample(nets, 20, 6, data.seeded(1), content=drawn["content"])
     assert torch.equal(held["content"], drawn["content"]) and not torch.equal(held["motion"], drawn["motion"])
-    held = vae.sample(nets, 20, 6, vae.seeded(1, "cpu"), motion=drawn["motion"])
+    held = vae.sample(nets, 20, 6, data.seeded(1), motion=drawn["motion"])
     assert torch.equal(held["motion"], drawn["motion"]) and not torch.equal(held["content"], drawn["content"])
 
-    grid = vae.film(drawn)
+    grid = vae.filmstrip(drawn)
     if vae.__name__ == "rjvae":
         torch.testing.assert_close(drawn["images"], nets["Decoder"](drawn["content"]))
         assert torch.equal(grid[:, 0], drawn["images"]) and torch.equal(grid[:, 1:], drawn["videos"])
@@ -330,9 +331,9 @@ def test_sample_keeps_what_is_given(vae, nets):
         picked = (drawn["videos"] == drawn["images"][:, None]).all(-1).all(-1).all(-1)
         assert picked.any(1).all() and picked.any(0).sum() > 2  # a frame of its own video, and not always the same
 
-    inferred = vae.infer(nets, videos(), vae.seeded(0, "cpu"))
+    inferred = vae.infer(nets, videos(), data.seeded(0))
     assert inferred["content"].shape == (3, vae.CONTENT) and inferred["motion"].shape == (3, 5, vae.MOTION)
-    assert vae.sample(nets, 3, 5, vae.seeded(0, "cpu"), **inferred)["videos"].shape == (3, 5, 3, 32, 32)
+    assert vae.sample(nets, 3, 5, data.seeded(0), **inferred)["videos"].shape == (3, 5, 3, 32, 32)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -418,17 +419,6 @@ def test_a_run_samples_evaluates_and_draws_its_figures(vae, argv, tmp_path, caps
     assert report["split"] == "test" and report["iteration"] == 2 and report["videos"] == 1
 
 
-@torch.no_grad()
-def test_evaluation_takes_the_middle_of_every_test_video(vae, tmp_path):
-    frames = torch.arange(30 * 20).reshape(30, 20, 1, 1, 1).expand(-1, -1, 32, 32, 3) % 251
-    data.save_samples(tmp_path / "numbered.npy", frames.to(torch.uint8).numpy())
-    args = Namespace(data=str(tmp_path / "numbered.npy"), data_root="", size=32, stride=2)
-    clips = torch.cat(vae.test_clips(args, 8))[..., 0, 0, 0].sort(0).values
-    expected = [[(20 * i + 2 + 2 * t) % 251 for t in range(8)] for i in (9, 19, 29)]  # (20 - 15) // 2 = 2
-    assert clips.tolist() == sorted(expected)
-    assert len(torch.cat(vae.test_clips(args, 8, 2))) == 2
-
-
 def test_a_short_run_lowers_the_elbo_loss_of_the_test_split(vae, argv, tmp_path):
     clips = None
     losses = []
@@ -437,9 +427,9 @@ def test_a_short_run_lowers_the_elbo_loss_of_the_test_split(vae, argv, tmp_path)
         assert vae.main(argv(*flags)) == 0
         _, nets = vae.load_run(tmp_path / "run")
         args = vae.parse_args(argv(*flags))
-        clips = data.to_float(vae.test_clips(args, 8)[0])
+        clips = vae.figure_videos(args, 8)
         with torch.no_grad():
-            parts = vae.elbo_parts(nets, clips.expand(16, -1, -1, -1, -1), vae.seeded(0, "cpu"))
+            parts = vae.elbo_parts(nets, clips.expand(16, -1, -1, -1, -1), data.seeded(0))
         losses.append(float((parts["kl_content"] + parts["kl_motion"] - parts["reconstruction"]).mean()))
     assert losses[0] - losses[1] > 5000, losses  # 6500 when this was written
 
@@ -448,13 +438,14 @@ def test_errors_are_one_line(vae, argv, fails, tmp_path):
     other = importlib.import_module({"dsa": "rjvae", "rjvae": "dsa"}[vae.__name__])
     fails(vae.main, argv("--frames", 41), "41 frames", "longest", "40")
     fails(vae.main, argv("--data", "nowhere"), "nowhere")
+    np.save(tmp_path / "one.npy", np.zeros((1, 20, 32, 32, 3), np.uint8))
     fails(vae.main, argv("--eval"), "no run")
     fails(vae.main, argv("--resume"), "no run")
     fails(vae.main, argv("--eval-videos", 0), "--eval-videos")
     assert vae.main(argv()) == 0
     fails(vae.main, argv(), "already holds a run", "--resume", "--overwrite")
     fails(vae.main, argv("--resume", "--width", 16), "--width 8, not 16")
-    fails(vae.main, argv("--eval", "--frames", 41), "41 frames")
+    fails(vae.main, argv("--data", tmp_path / "one.npy"), "no videos in the train split")
     fails(other.main, ["--out", str(tmp_path / "run"), "--sample", "2"], f"of {vae.MODEL}.py, not of {other.MODEL}.py")
     checkpoint = tmp_path / "run/checkpoint.pt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])

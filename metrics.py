@@ -17,14 +17,16 @@ names: a file with `load_run` and `sample` (and `infer`, if it can encode videos
 """
 
 import argparse
+import contextlib
 import copy
+import functools
 import hashlib
 import importlib
 import importlib.util
 import io
+import itertools
 import json
 import math
-import os
 import pickle
 import platform
 import sys
@@ -37,7 +39,23 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from data import UserError, load, load_state, read_samples, save_state, to_float, to_uint8
+from data import (
+    UserError,
+    fail,
+    file_sum,
+    load,
+    load_state,
+    made_by,
+    middle_clips,
+    positive,
+    rate,
+    read_samples,
+    run_name,
+    save_state,
+    to_float,
+    to_uint8,
+    whole_file,
+)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # I3D: the network whose features FVD compares
@@ -197,7 +215,11 @@ def load_i3d(path=None, device="cpu"):
 # Features
 # ---------------------------------------------------------------------------------------------------------------------
 
-CACHE = Path.home() / ".cache" / "rjgan"  # features of real clips, by content: safe to share and to delete
+try:
+    CACHE = Path.home() / ".cache" / "rjgan"  # features of real clips, by content: safe to share and to delete
+except RuntimeError:  # a container may have no home; features are then made anew each time
+    CACHE = None
+RESIZES = ("tf1", "half-pixel")  # the first is the reference's, and so of the FVDs that papers up to 2021 report
 FRAMES_AT_ONCE = 32  # of 224x224: two clips of 16, in well under 1 GB; larger batches are no faster
 
 
@@ -222,41 +244,87 @@ def check_clips(clips):
     return clips
 
 
+def resize_weights(size, kind, out=224):
+    """Bilinear resize of one side, as a matrix (out, size): each output pixel from the two input pixels around it.
+
+    half-pixel  output pixel i lies at (i + 1/2) size / out - 1/2: both pictures cover the same square (F.interpolate)
+    tf1         at i size / out, the default of TF1's resize_bilinear, which the reference of FVD calls: the picture
+                is moved up and left by half an input pixel less half an output pixel
+    """
+    step = torch.arange(out, dtype=torch.float64)
+    place = step * size / out if kind == "tf1" else (step + 0.5) * size / out - 0.5
+    place = place.clamp(0, size - 1)[:, None]  # beyond the outermost pixels there is more of the same
+    return (1 - (place - torch.arange(size)).abs()).clamp(min=0).float()
+
+
+def read_features(path, n):
+    """The features (n, 400) that a cache keeps at `path`, or None if it has none; a damaged file is said and left."""
+    try:
+        rows = np.load(path)
+        if rows.shape != (n, 400) or rows.dtype != np.float32 or not np.isfinite(rows).all():
+            raise ValueError("it holds something else")
+        return torch.from_numpy(rows)
+    except OSError:
+        return None  # mostly there is none; one that cannot be read may be replaced, and if not, that is said then
+    except Exception as error:  # a cut file fails in many ways, and none of them stops an evaluation
+        warn(f"the features in {path} are made anew: {error}")
+        return None
+
+
+@contextlib.contextmanager
+def full_precision():
+    """float32 in full on CUDA: TF32, which some systems make the rule, would round factors to three digits."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def warn(message):
+    """One line on stderr, above a progress bar: what is optional has failed, and the rest goes on."""
+    tqdm.write(f"metrics.py: warning: {message}", file=sys.stderr)
+
+
 @torch.inference_mode()
-def features(clips, net, cache=None, name="clips"):
+def features(clips, net, cache=None, name="clips", resize=RESIZES[0]):
     """I3D features of clips, (N, 400) float64 on the CPU.
 
-    clips  uint8 (N, T, H, W, 3), or float (N, T, 3, H, W) in [-1, 1]; T >= 9 and N >= 2
-    net    what `load_i3d` returned
-    cache  a folder that keeps the features by content: give it for real clips, which are asked for again
+    clips   uint8 (N, T, H, W, 3), or float (N, T, 3, H, W) in [-1, 1]; T >= 9 and N >= 2
+    net     what `load_i3d` returned
+    cache   a folder that keeps the features by content: give it for real clips, which are asked for again
+    resize  of RESIZES, to 224x224: see `resize_weights`
     """
     clips = check_clips(clips)
     if cache is not None:
-        digest = hashlib.sha256(f"{I3D_SHA256} {tuple(clips.shape)} {clips.dtype}".encode())
+        digest = hashlib.sha256(f"{I3D_SHA256} {resize} {tuple(clips.shape)} {clips.dtype}".encode())
         digest.update(clips.cpu().contiguous().numpy())
         path = Path(cache) / f"{digest.hexdigest()}.npy"
-        if path.exists():
-            return torch.from_numpy(np.load(path)).double()
+        if (rows := read_features(path, len(clips))) is not None:
+            return rows.double()
     rows, device = [], net[-1].weight.device
-    # float32 in full: TF32 would round the features to three digits
+    height, width = clips.shape[2:4] if clips.dtype == torch.uint8 else clips.shape[3:]
+    down, across = (resize_weights(side, resize).to(device) for side in (height, width))
     with (
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        full_precision(),
         tqdm(total=len(clips), desc=f"I3D of {name}", unit="clip", leave=False, disable=None) as bar,
     ):
         for part in clips.split(max(1, FRAMES_AT_ONCE // clips.shape[1])):
             x = part.to(device)
             x = to_float(x) if x.dtype == torch.uint8 else x.float()
-            x = F.interpolate(x.flatten(0, 1), (224, 224), mode="bilinear", align_corners=False)
-            x = x.unflatten(0, part.shape[:2]).transpose(1, 2)  # (B, C, T, H, W)
+            x = (down @ x @ across.T).transpose(1, 2)  # (B, C, T, 224, 224)
             rows.append(net(x.contiguous(memory_format=torch.channels_last_3d)).cpu())
             bar.update(len(part))
     rows = torch.cat(rows)
     if cache is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(half, "wb") as file:
-            np.save(file, rows.numpy())
-        half.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as file:
+                np.save(file, rows.numpy())
+        except OSError as error:
+            warn(f"cannot keep the features in {path}: {error.strerror}")
     return rows.double()
 
 
@@ -429,10 +497,16 @@ def table(title, rows):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
+def check_frames(frames):
+    """UserError for clips too short for I3D: asked before they are made, which takes long."""
+    if frames < 9:
+        raise UserError(f"clips of {frames} frames: I3D needs at least 9")
+
+
+def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESIZES[0]):
     """FVD of each set of `fakes` to clips of `videos` (real), and what it takes to read it.
 
-    fakes   a list of n clips each, made independently of each other; cache: see `features`
+    fakes   a list of n clips each, made independently of each other; cache, resize: see `features`
     Returns fvd (the mean), fvd_std and fvds (of several), kvd, fvd_inf, and floor: FVD of n real clips to n others.
     Those are of disjoint videos where there are 2 n videos, else two draws from the same videos, which flatters the
     floor; it is None without 2 n different clips.
@@ -441,9 +515,9 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
         if tuple(fake.shape[:2]) != (n, frames):
             raise UserError(f"{len(fake)} clips of {fake.shape[1]} frames against {n} of {frames}: like goes with like")
     both = count_clips(videos, frames, stride) >= 2 * n
-    x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name)
+    x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name, resize)
     real, others = x[:n], x[n:]
-    made = [features(fake, net, name="samples") for fake in fakes]
+    made = [features(fake, net, name="samples", resize=resize) for fake in fakes]
     fvds = [frechet_distance(real, y) for y in made]
     infinite = [fvd_infinity(real, y, seed) for y in made]
     kind = "disjoint videos" if len(videos) >= 2 * n else "two draws from the same videos"
@@ -458,7 +532,7 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
         "stride": stride,
         "floor_of": kind if both else f"nothing: {videos.name} has no {2 * n} different clips",
         "fvds": fvds,
-        **about(seed=seed, i3d=I3D_SHA256),
+        **about(seed=seed, i3d=I3D_SHA256, resize=resize),
     }
 
 
@@ -488,7 +562,7 @@ def compare_sources(a, b, n=624, frames=None, stride=2, size=64, seed=0, device=
 
 
 def fvd_table(r):
-    keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size"]
+    keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size", "resize"]
     floor = f"floor: real against real, {r['floor_of']}"
     return table(f"{r['fake']} against {r['real']}", [{key: r[key] for key in keys}]) + f"\n{floor}"
 
@@ -777,6 +851,17 @@ def disentanglement_table(r):
 # ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def number(low, high=2**32 - 1):
+    """A type of argparse: an integer from `low` to `high`."""
+
+    def number(text):
+        if not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text}: expected an integer from {low} to {high}")
+        return int(text)
+
+    return number
 
 
 def fvd_command(args):

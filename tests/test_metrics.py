@@ -1,15 +1,20 @@
 """metrics.py against closed forms, known values, and models whose answers are known."""
 
 import hashlib
+import importlib
 import importlib.util
+import io
 import json
+import os
 import pickle
+import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from torchvision.transforms.functional import gaussian_blur
 
 import data
@@ -182,15 +187,111 @@ def test_features_do_not_depend_on_the_batch_or_on_the_form(i3d):
 
 
 @needs_weights
-def test_features_are_cached_by_content(i3d, tmp_path):
+def test_features_are_cached_by_content_and_resize(i3d, tmp_path):
     one, other = clips(2, seed=1), clips(2, seed=2)
     x = metrics.features(one, i3d, tmp_path)
     (file,) = tmp_path.iterdir()
     np.save(file, np.full((2, 400), 7, np.float32))  # what is read back is the file, not the network
     assert (metrics.features(one, i3d, tmp_path) == 7).all()
     y = metrics.features(other, i3d, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
-    assert not torch.allclose(x, y)
+    z = metrics.features(one, i3d, tmp_path, resize="half-pixel")
+    assert len(list(tmp_path.iterdir())) == 3
+    assert not torch.allclose(x, y) and not torch.allclose(x, z)
+
+
+class Flat(torch.nn.Sequential):
+    """In the place of I3D: 400 numbers of a clip, its first rows of pixels at 224x224."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Conv3d(1, 1, 1))
+
+    def forward(self, x):
+        return x[:, 0, 0].flatten(1)[:, :400]
+
+
+def test_a_damaged_cache_is_said_and_mended(tmp_path, capsys):
+    """Cut, empty, of another kind, or not finite: one line with the file's name, and the features are made anew."""
+    one, net = clips(2, seed=1), Flat()
+    x = metrics.features(one, net, tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole, other = file.read_bytes(), io.BytesIO()
+    assert capsys.readouterr().err == ""
+    np.save(other, np.full((2, 400), np.nan, np.float32))
+    for damaged in (whole[:-5], whole[:100], b"", b"\0" * 999, b"PK" + whole, other.getvalue(), pickle.dumps([1])):
+        file.write_bytes(damaged)
+        assert torch.equal(metrics.features(one, net, tmp_path), x)
+        line = capsys.readouterr().err
+        assert line.startswith("metrics.py: warning: ") and str(file) in line and line.count("\n") == 1
+        assert file.read_bytes() == whole and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path, capsys):
+    (tmp_path / "file").write_text("no folder")
+    x = metrics.features(clips(2), Flat(), tmp_path / "file" / "cache")
+    line = capsys.readouterr().err
+    assert x.shape == (2, 400) and str(tmp_path / "file" / "cache") in line and line.count("\n") == 1
+
+
+def test_without_a_home_there_is_no_cache():
+    """A container may give a user no home: then Path.home() raises, and the import must not."""
+    code = "import pathlib\ndef home(): raise RuntimeError('no home')\npathlib.Path.home = home\n"
+    code += "import metrics\nassert metrics.CACHE is None and metrics.main(['preference', '/nowhere.json']) == 2"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+# --- the resize
+
+
+def test_resizes_by_hand():
+    """From two pixels a, b to four, and from four to two."""
+    half = [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]]  # at -1/4, 1/4, 3/4, 5/4
+    assert metrics.resize_weights(2, "half-pixel", 4).tolist() == half
+    assert metrics.resize_weights(2, "tf1", 4).tolist() == [[1, 0], [0.5, 0.5], [0, 1], [0, 1]]  # at 0, 1/2, 1, 3/2
+    assert metrics.resize_weights(4, "half-pixel", 2).tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]
+    assert metrics.resize_weights(4, "tf1", 2).tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("size", [32, 64, 300])
+def test_half_pixel_is_the_resize_of_torch(size):
+    x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    weights = metrics.resize_weights(size, "half-pixel")
+    expected = torch.nn.functional.interpolate(x, (224, 224), mode="bilinear")
+    assert torch.allclose(weights @ x @ weights.T, expected, atol=1e-4)
+
+
+def test_tf1_is_half_pixel_of_a_moved_picture():
+    """Up and left, by half a pixel before less half a pixel after: seen on a ramp, away from its ends."""
+    ramp = torch.arange(64.0)
+    tf1, half = (metrics.resize_weights(64, kind) @ ramp for kind in ("tf1", "half-pixel"))
+    assert torch.allclose(tf1[:220], torch.arange(220) * 64 / 224, atol=1e-4)
+    assert torch.allclose(tf1[2:220] - half[2:220], torch.full((218,), 0.5 - 64 / 448), atol=1e-4)
+
+
+def test_features_resize_height_and_width_as_they_are():
+    """Rows and columns keep their places in clips that are not square, uint8 or float."""
+    wide = clips(2, size=16)[:, :, :, :8]  # (2, 9, 16, 8, 3)
+    seen = []
+
+    class Seen(Flat):
+        def forward(self, x):
+            seen.append(x)
+            return super().forward(x)
+
+    for form in (wide, data.to_float(wide)):
+        metrics.features(form, Seen(), resize="half-pixel")
+        expected = torch.nn.functional.interpolate(data.to_float(wide).flatten(0, 1), (224, 224), mode="bilinear")
+        assert torch.allclose(seen[-1].transpose(1, 2).flatten(0, 1), expected, atol=1e-4)
+
+
+def test_full_precision_is_for_a_while():
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high")
+    try:
+        with metrics.full_precision():
+            assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
+        assert torch.get_float32_matmul_precision() == "high" and torch.backends.cudnn.allow_tf32 == before[1]
+    finally:
+        torch.set_float32_matmul_precision(before[0])
 
 
 @needs_weights

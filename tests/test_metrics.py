@@ -1,15 +1,20 @@
 """metrics.py against closed forms, known values, and models whose answers are known."""
 
 import hashlib
+import importlib
 import importlib.util
+import io
 import json
+import os
 import pickle
+import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from torchvision.transforms.functional import gaussian_blur
 
 import data
@@ -182,15 +187,111 @@ def test_features_do_not_depend_on_the_batch_or_on_the_form(i3d):
 
 
 @needs_weights
-def test_features_are_cached_by_content(i3d, tmp_path):
+def test_features_are_cached_by_content_and_resize(i3d, tmp_path):
     one, other = clips(2, seed=1), clips(2, seed=2)
     x = metrics.features(one, i3d, tmp_path)
     (file,) = tmp_path.iterdir()
     np.save(file, np.full((2, 400), 7, np.float32))  # what is read back is the file, not the network
     assert (metrics.features(one, i3d, tmp_path) == 7).all()
     y = metrics.features(other, i3d, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
-    assert not torch.allclose(x, y)
+    z = metrics.features(one, i3d, tmp_path, resize="half-pixel")
+    assert len(list(tmp_path.iterdir())) == 3
+    assert not torch.allclose(x, y) and not torch.allclose(x, z)
+
+
+class Flat(torch.nn.Sequential):
+    """In the place of I3D: 400 numbers of a clip, its first rows of pixels at 224x224."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Conv3d(1, 1, 1))
+
+    def forward(self, x):
+        return x[:, 0, 0].flatten(1)[:, :400]
+
+
+def test_a_damaged_cache_is_said_and_mended(tmp_path, capsys):
+    """Cut, empty, of another kind, or not finite: one line with the file's name, and the features are made anew."""
+    one, net = clips(2, seed=1), Flat()
+    x = metrics.features(one, net, tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole, other = file.read_bytes(), io.BytesIO()
+    assert capsys.readouterr().err == ""
+    np.save(other, np.full((2, 400), np.nan, np.float32))
+    for damaged in (whole[:-5], whole[:100], b"", b"\0" * 999, b"PK" + whole, other.getvalue(), pickle.dumps([1])):
+        file.write_bytes(damaged)
+        assert torch.equal(metrics.features(one, net, tmp_path), x)
+        line = capsys.readouterr().err
+        assert line.startswith("metrics.py: warning: ") and str(file) in line and line.count("\n") == 1
+        assert file.read_bytes() == whole and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path, capsys):
+    (tmp_path / "file").write_text("no folder")
+    x = metrics.features(clips(2), Flat(), tmp_path / "file" / "cache")
+    line = capsys.readouterr().err
+    assert x.shape == (2, 400) and str(tmp_path / "file" / "cache") in line and line.count("\n") == 1
+
+
+def test_without_a_home_there_is_no_cache():
+    """A container may give a user no home: then Path.home() raises, and the import must not."""
+    code = "import pathlib\ndef home(): raise RuntimeError('no home')\npathlib.Path.home = home\n"
+    code += "import metrics\nassert metrics.CACHE is None and metrics.main(['preference', '/nowhere.json']) == 2"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+# --- the resize
+
+
+def test_resizes_by_hand():
+    """From two pixels a, b to four, and from four to two."""
+    half = [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]]  # at -1/4, 1/4, 3/4, 5/4
+    assert metrics.resize_weights(2, "half-pixel", 4).tolist() == half
+    assert metrics.resize_weights(2, "tf1", 4).tolist() == [[1, 0], [0.5, 0.5], [0, 1], [0, 1]]  # at 0, 1/2, 1, 3/2
+    assert metrics.resize_weights(4, "half-pixel", 2).tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]
+    assert metrics.resize_weights(4, "tf1", 2).tolist() == [[1, 0, 0, 0], [0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("size", [32, 64, 300])
+def test_half_pixel_is_the_resize_of_torch(size):
+    x = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    weights = metrics.resize_weights(size, "half-pixel")
+    expected = torch.nn.functional.interpolate(x, (224, 224), mode="bilinear")
+    assert torch.allclose(weights @ x @ weights.T, expected, atol=1e-4)
+
+
+def test_tf1_is_half_pixel_of_a_moved_picture():
+    """Up and left, by half a pixel before less half a pixel after: seen on a ramp, away from its ends."""
+    ramp = torch.arange(64.0)
+    tf1, half = (metrics.resize_weights(64, kind) @ ramp for kind in ("tf1", "half-pixel"))
+    assert torch.allclose(tf1[:220], torch.arange(220) * 64 / 224, atol=1e-4)
+    assert torch.allclose(tf1[2:220] - half[2:220], torch.full((218,), 0.5 - 64 / 448), atol=1e-4)
+
+
+def test_features_resize_height_and_width_as_they_are():
+    """Rows and columns keep their places in clips that are not square, uint8 or float."""
+    wide = clips(2, size=16)[:, :, :, :8]  # (2, 9, 16, 8, 3)
+    seen = []
+
+    class Seen(Flat):
+        def forward(self, x):
+            seen.append(x)
+            return super().forward(x)
+
+    for form in (wide, data.to_float(wide)):
+        metrics.features(form, Seen(), resize="half-pixel")
+        expected = torch.nn.functional.interpolate(data.to_float(wide).flatten(0, 1), (224, 224), mode="bilinear")
+        assert torch.allclose(seen[-1].transpose(1, 2).flatten(0, 1), expected, atol=1e-4)
+
+
+def test_full_precision_is_for_a_while():
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high")
+    try:
+        with metrics.full_precision():
+            assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
+        assert torch.get_float32_matmul_precision() == "high" and torch.backends.cudnn.allow_tf32 == before[1]
+    finally:
+        torch.set_float32_matmul_precision(before[0])
 
 
 @needs_weights
@@ -248,6 +349,8 @@ def test_clips_of_unequal_length_are_refused():
     videos = data.from_arrays("noise", list(clips(4, 12).numpy()))
     with pytest.raises(UserError, match="4 clips of 10 frames against 4 of 9"):
         metrics.compare(videos, 1, [clips(4, 10)], 9, 4, 0, None)
+    with pytest.raises(UserError, match="8 pixels a side against 16"):
+        metrics.compare(videos, 1, [clips(4, 9, 8)], 9, 4, 0, None)
 
 
 def test_more_clips_than_there_are_are_refused():
@@ -421,7 +524,7 @@ def toy_model(entangled=False, infers=False, dark=False):
         return {"content": content, "motion": motion}
 
     model = types.ModuleType("toymodel")
-    model.load_run = lambda run, device="cpu": ({}, torch.nn.ModuleDict())
+    model.load_run = lambda run, device="cpu": ({"iteration": 5}, torch.nn.ModuleDict())
     model.sample = sample
     if infers:
         model.infer = infer
@@ -461,6 +564,7 @@ def toy(toy_root, tmp_path, monkeypatch):
         run.mkdir()
         config = {"model": "toymodel", "data": "toy", "data_root": str(toy_root), "size": 32, "frames": 9, "stride": 1}
         (run / "config.json").write_text(json.dumps(config | {"split": "all", "seed": 0}))
+        (run / "checkpoint.pt").write_bytes(b"the weights")
         monkeypatch.setitem(sys.modules, "toymodel", toy_model(**kind))
         return run
 
@@ -503,6 +607,19 @@ def test_entangled_model(toy):
     assert rows["action"]["motion_held"] < 0.75
 
 
+@pytest.mark.parametrize("n", [20, 33, 128])
+def test_inception_score_of_any_number_of_images(toy, n):
+    """Always ten batches, as the error says."""
+    result = metrics.evaluate_is(toy(), label="colour", n=n)
+    assert result["n"] == n and result["batches"] == 10 and result["is"] > 1.2
+
+
+def test_score_batches_is_over_ten_batches_of_any_number():
+    p = torch.eye(2).repeat(11, 1)[:21]  # chunk(10) would give seven parts of three
+    scores = [metrics.inception_score(part)[0] for part in p.tensor_split(10)]
+    assert metrics.score_batches(p)["is_error"] == pytest.approx(np.std(scores, ddof=1) / 10**0.5)
+
+
 def test_inception_score_of_images_and_of_frames(toy):
     """Images without content have the lowest score, and the frames of the same model's videos a high one."""
     result = metrics.evaluate_is(toy(dark=True), label="colour")
@@ -511,7 +628,7 @@ def test_inception_score_of_images_and_of_frames(toy):
 
 def test_inception_score_of_a_run(toy, fails, capfd):
     run = toy()
-    fails(metrics.main, ["is", str(run), "--label", "action"], "train-classifier toy --label action --size 32")
+    fails(metrics.main, ["is", str(run), "--label", "action"], "train-classifier toy --size 32", "--label action")
     assert metrics.main(["is", str(run), "--label", "colour", "--json", "-"]) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["is"] > 2.7 and result["real"]["is"] > 2.7 and result["classifier_accuracy"] > 0.95
@@ -537,10 +654,146 @@ def test_fvd_of_a_run(toy, tmp_path):
     assert fresh["n"] == 4 and fresh["frames"] == 9 and fresh["floor_of"] == "disjoint videos"
     assert fresh["i3d"] == metrics.I3D_SHA256 and len(fresh["fvds"]) == 2 and fresh["fvds"][0] != fresh["fvds"][1]
 
-    data.save_samples(run / "samples.npy", clips(4, 9, 32).numpy())
-    assert metrics.evaluate_fvd(run, n=4)["fvd"] > 2 * fresh["fvd"]  # noise is further from the data than the toy
-    (run / "checkpoint.pt").write_bytes(b"newer")
-    assert metrics.evaluate_fvd(run, n=4)["fvd"] == pytest.approx(fresh["fvds"][0])
+    assert fresh["iteration"] == 5 and fresh["checkpoint"] == data.file_sum(run / "checkpoint.pt")
+    assert fresh["seeds"] == [0, 1] and fresh["resize"] == "tf1" and "samples" not in fresh
+
+    save_noise(run, 4, seed=0)
+    result = metrics.evaluate_fvd(run, n=4, resize="half-pixel")
+    assert result["fvd"] > 2 * fresh["fvd"] and result["resize"] == "half-pixel"  # noise is further than the toy
+    assert result["checkpoint"] == fresh["checkpoint"] and result["samples"] == data.file_sum(run / "samples.npy")
+
+
+def save_noise(run, n, frames=9, **made):
+    """A samples.npy of noise, by its note of the checkpoint that is there."""
+    made = {"checkpoint": data.file_sum(run / "checkpoint.pt"), "iteration": 5, "seed": 0} | made
+    data.save_samples(run / "samples.npy", clips(n, frames, 32).numpy(), **made)
+
+
+def test_samples_are_taken_by_their_checkpoint_and_not_by_their_time(toy, tmp_path, capsys):
+    run = toy()
+    drawn, weights = metrics.run_clips(run, 4, 9, 0, "cpu")
+    assert weights == {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt"), "seeds": [0]}
+    save_noise(run, 6, frames=12, seed=3)
+    noise = torch.from_numpy(data.read_samples(run / "samples.npy")[:4, :9].copy())
+
+    def taken(run):
+        (found,), weights = metrics.run_clips(run, 4, 9, 0, "cpu")
+        assert weights["seeds"] == ([3] if (found == noise).all() else [0])
+        return "samples" if torch.equal(found, noise) else "fresh" if torch.equal(found, drawn[0]) else None
+
+    for order in ("samples.npy", "checkpoint.pt"):  # whichever is newer, as after a copy
+        os.utime(run / order)
+        os.utime(run / ({"samples.npy", "checkpoint.pt"} - {order}).pop(), (0, 0))
+        assert taken(run) == "samples"
+    assert capsys.readouterr().err == ""
+    (run / "checkpoint.pt").rename(tmp_path / "away")
+    assert taken(run) == "samples"  # a run that was sent without its weights
+    (run / "checkpoint.pt").write_bytes(b"trained on")
+    os.utime(run / "checkpoint.pt", (0, 0))
+    assert taken(run) == "fresh" and "of iteration 5" in capsys.readouterr().err
+    (tmp_path / "away").rename(run / "checkpoint.pt")
+    assert taken(run) == "samples"
+    assert metrics.run_clips(run, 7, 9, 0, "cpu")[1]["seeds"] == [0]  # too few, or too short
+    assert metrics.run_clips(run, 4, 13, 0, "cpu")[1]["seeds"] == [0]
+    (run / "samples.json").unlink()
+    assert taken(run) == "fresh" and "does not say" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed, seeds", [(0, [0, 1, 2]), (1, [1, 0, 2]), (7, [7, 0, 1])])
+def test_repeats_are_never_of_the_same_draws(toy, seed, seeds):
+    """Also where samples.npy was drawn by one of the seeds that come next."""
+    run = toy()
+    save_noise(run, 4, seed=seed)
+    sets, weights = metrics.run_clips(run, 4, 9, 0, "cpu", repeats=3)
+    assert weights["seeds"] == seeds and len({bytes(part.numpy()) for part in sets}) == 3
+    assert metrics.run_clips(run, 4, 9, 0, "cpu", repeats=1)[1]["seeds"] == [seed]
+
+
+def test_weights_that_a_training_saves_meanwhile(toy):
+    """The sum is that of what was loaded, and not of what was there before."""
+    run, model = toy(), sys.modules["toymodel"]
+    loads = []
+
+    def load_run(folder, device="cpu"):
+        loads.append((run / "checkpoint.pt").read_bytes())
+        (run / "checkpoint.pt").write_bytes(b"saved later")
+        return {"iteration": len(loads)}, torch.nn.ModuleDict()
+
+    model.load_run = load_run
+    weights = metrics.load_model(run, "cpu")[2]
+    assert loads == [b"the weights", b"saved later"]
+    assert weights == {"iteration": 2, "checkpoint": data.file_sum(run / "checkpoint.pt")}
+
+
+def test_every_result_says_which_weights_it_is_of(toy, toy_root):
+    run = toy()
+    weights = {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt")}
+    judge, classifier = (toy_root / "readers" / f"{name}.pt" for name in ("judge-toy-32", "classifier-toy-32-colour"))
+    for result, key, reader in (
+        (by_label(run)[1], "judge", judge),
+        (metrics.evaluate_is(run, label="colour", n=20), "classifier", classifier),
+    ):
+        assert weights.items() <= result.items() and result[key] == data.file_sum(reader)
+
+
+def test_a_run_that_cannot_be_written_still_has_its_numbers(toy, monkeypatch, capsys):
+    run = toy()
+    (run / "is.json").mkdir()
+    assert metrics.main(["is", str(run), "--label", "colour", "--n", "20"]) == 0
+    out = capsys.readouterr()
+    assert "generated" in out.out and out.err.startswith("metrics.py: warning: cannot write ") and "is.json" in out.err
+
+
+# --- which data
+
+
+def other_toy(root, size, split):
+    """A data set that is called toy as well, upside down."""
+    videos = toy_data(root, size, split)
+    videos.frames = videos.frames.flip(1)
+    return videos
+
+
+def test_a_reader_of_other_data_is_refused(toy, toy_root, monkeypatch, fails):
+    """The file's name is right, and the data behind the name are others."""
+    run = toy()
+    record = json.loads((toy_root / "readers" / "judge-toy-32.json").read_text())
+    assert record["trained_on"] == toy_data(None, 32, "train").summary()
+    monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))
+    fails(metrics.main, ["disentangle", str(run)], "judge-toy-32.pt", "other data", "train-judge toy --size 32")
+    fails(metrics.main, ["is", str(run), "--label", "colour"], "classifier-toy-32-colour.pt", "other data")
+
+
+def test_a_reader_that_does_not_say_is_taken(toy, toy_root, tmp_path):
+    """Those of before this was recorded."""
+    state = torch.load(toy_root / "readers" / "judge-toy-32.pt", weights_only=True)
+    del state["trained_on"]
+    torch.save(state, tmp_path / "old.pt")
+    assert metrics.main(["disentangle", str(toy()), "--judge", str(tmp_path / "old.pt"), "--n", "32"]) == 0
+
+
+def test_readers_keep_dots_of_names():
+    paths = {str(metrics.reader_path("data", "judge", name, 32)) for name in ("a/faces.v1", "faces.v2.npy", "faces")}
+    assert paths == {f"data/readers/judge-{name}-32.pt" for name in ("faces.v1", "faces.v2", "faces")}
+
+
+def test_a_run_of_other_data_is_refused(toy, monkeypatch, fails):
+    run = toy()
+    config = json.loads((run / "config.json").read_text())
+    config["data_sum"] = toy_data(None, 32, "all").summary()["sum"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert len(metrics.load_data(run, config)) == 120 and len(metrics.load_data(run, config, "test")) == 36
+    monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))
+    fails(metrics.main, ["fvd", str(run), "--n", "4"], run, "other data than toy", "120 videos", "--data-root")
+
+
+def test_data_that_were_moved(toy, toy_root, tmp_path, monkeypatch, fails):
+    """--data-root says where they are now."""
+    seen = []
+    monkeypatch.setitem(data.DATASETS, "toy", (lambda root, *of: seen.append(root) or toy_data(root, *of), "a toy"))
+    (tmp_path / "readers").symlink_to(toy_root / "readers")
+    assert metrics.main(["is", str(toy()), "--label", "colour", "--n", "20", "--data-root", str(tmp_path)]) == 0
+    assert set(seen) == {str(tmp_path)}
 
 
 @needs_weights
@@ -557,6 +810,88 @@ def test_fvd_of_two_files(tmp_path, capsys):
     assert "against" in out.err
 
 
+# --- bounds
+
+
+@pytest.mark.parametrize("name", ["rjvae", "dsa"])
+def test_bounds_of_a_run(name, tmp_path, capsys, monkeypatch):
+    """The bounds that the model file's own functions give on the middle clips of the test split, TF32 off."""
+    frames = torch.randint(256, (40, 20, 32, 32, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data.save_samples(tmp_path / "noise.npy", frames.numpy())
+    vae, run = importlib.import_module(name), tmp_path / "run"
+    flags = f"--data {tmp_path}/noise.npy --out {run} --size 32 --width 8 --batch 2 --frames 5 --stride 2 --iters 1"
+    vae.train(vae.parse_args([*flags.split(), "--device", "cpu"]))
+    seen = []
+    importance_bounds = vae.importance_bounds
+
+    def watched(log_w):
+        seen.append((log_w, torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()))
+        return importance_bounds(log_w)
+
+    monkeypatch.setattr(vae, "importance_bounds", watched)
+    capsys.readouterr()
+    assert metrics.main(["bounds", str(run), "--seed", "3"]) == 0
+    table, report = capsys.readouterr().out, json.loads((run / "eval.json").read_text())
+    assert report["checkpoint"] == data.file_sum(run / "checkpoint.pt") and report["iteration"] == 1
+    known = {"model": name, "split": "test", "frames": 5, "stride": 2, "size": 32, "width": 8, "seed": 3, "videos": 4}
+    assert known.items() <= report.items()
+    ((log_w, *precision),) = seen
+    assert log_w.shape == (4, 100) and log_w.dtype == torch.float64 and precision == [False, "highest"]
+
+    value = {key: entry["nats_per_video"] for key, entry in report.items() if isinstance(entry, dict)}
+    assert list(value) == ["elbo", "reconstruction", "kl_content", "kl_motion", "iwae_1", "iwae_10", "iwae_100"]
+    assert value["elbo"] == pytest.approx(value["reconstruction"] - value["kl_content"] - value["kl_motion"], rel=1e-6)
+    for K in (1, 10, 100):
+        bound = log_w.unflatten(1, (-1, K)).logsumexp(2).mean(1) - np.log(K)  # (4,)
+        assert value[f"iwae_{K}"] == pytest.approx(float(bound.mean()), rel=1e-12)
+        error = report[f"iwae_{K}"]["standard_error"]
+        assert error == pytest.approx(float(bound.std() / 2), rel=1e-9)
+    assert report["elbo"]["bits_per_dimension"] == pytest.approx(-value["elbo"] / np.log(2) / (5 * 3 * 32 * 32))
+    assert table.splitlines()[0].split() == "4 test videos nats a video std. error bits / dim".split()
+    assert [line.split()[0] for line in table.splitlines()[1:]] == list(value)
+    assert f"{value['elbo']:.2f}" in table
+
+    assert metrics.evaluate_bounds(run, seed=3)["elbo"] == report["elbo"]
+    few = metrics.evaluate_bounds(run, videos=1, frames=8, stride=1)
+    assert (few["videos"], few["frames"], few["stride"]) == (1, 8, 1) and few["elbo"]["standard_error"] is None
+    assert "-" in metrics.bounds_table(few).splitlines()[1].split()
+
+
+def test_a_gan_has_no_bounds(toy, fails):
+    fails(metrics.main, ["bounds", str(toy())], "toymodel.py", "no bounds", "metrics.py fvd")
+
+
+def test_frames_of_two_sizes_are_refused_or_resized(tmp_path, fails, monkeypatch):
+    monkeypatch.setattr(metrics, "load_i3d", lambda *given: Flat())
+    monkeypatch.setattr(metrics, "CACHE", None)
+    for name, size in (("small", 16), ("large", 32)):
+        data.save_samples(tmp_path / f"{name}.npy", clips(8, 9, size).numpy())
+    files = [str(tmp_path / "small.npy"), str(tmp_path / "large.npy"), "--n", "4", "--frames", "9"]
+    fails(metrics.main, ["fvd", *files], "32 pixels a side against 16", "--size 16")
+    assert metrics.main(["fvd", *files, "--size", "16", "--json", str(tmp_path / "fvd.json")]) == 0
+    assert json.loads((tmp_path / "fvd.json").read_text())["size"] == 16
+
+
+@pytest.mark.parametrize("command", [
+    "fvd a b --n 0", "fvd a b --n -3", "fvd a b --n 1", "fvd a --frames -5", "fvd a --frames 8", "fvd a --repeats 0",
+    "fvd a b --stride 0", "fvd a b --size 0", "fvd a --seed -1", "fvd a --seed 4294967296", "fvd a --resize cubic",
+    "is a --n 0", "is a --n 19", "is a --seed x", "disentangle a --n 0", "bounds a --videos 0", "bounds a --frames 0",
+    "bounds a --stride -1", "train-judge a --frames 0", "train-judge a --stride 0", "train-judge a --iters 0",
+    "train-judge a --size 48", "train-classifier a --iters -1", "train-classifier a --size 8", "study a b --pairs 0",
+    "study a b --catch -1", "study a b --fps 0", "study a b --fps nan", "study a b --seed -1",
+])  # fmt: skip
+def test_every_number_has_its_domain(command, fails):
+    """One line that names the flag, before anything is read or drawn."""
+    fails(metrics.main, command.split(), f"argument --{command.split('--')[1].split()[0]}: ")
+
+
+def test_every_number_is_asked_for_its_domain():
+    """No flag of a number without a domain has come since."""
+    commands = next(action for action in metrics.parser()._actions if action.dest == "command").choices
+    kinds = {action.type for parser in commands.values() for action in parser._actions if not action.choices}
+    assert kinds.isdisjoint({int, float})
+
+
 def test_what_a_user_can_get_wrong(toy, tmp_path, fails):
     run, weights = toy(), tmp_path / "weights"
     weights.write_bytes(b"something else")
@@ -564,6 +899,14 @@ def test_what_a_user_can_get_wrong(toy, tmp_path, fails):
     fails(metrics.main, ["is", str(tmp_path)], tmp_path, "config.json")
     fails(metrics.main, ["disentangle", str(tmp_path)], tmp_path, "config.json")
     fails(metrics.main, ["fvd", str(run), "--i3d", str(weights)], weights, "sha256")
+    fails(metrics.main, ["fvd", str(run), str(run)], run, "is a run", "samples.npy")
+    fails(metrics.main, ["fvd", str(run), "--stride", "4"], "--stride", "a run knows its own")
+    fails(metrics.main, [], "command")
+    for text, words in (("{", "damaged"), ("5", "damaged"), ('{"model": "x"}', "of no run: it has no data")):
+        (tmp_path / "config.json").write_text(text)
+        fails(metrics.main, ["fvd", str(tmp_path)], tmp_path / "config.json", words)
+    (run / "checkpoint.pt").unlink()
+    fails(metrics.main, ["disentangle", str(run), "--n", "32"], "no checkpoint", run / "checkpoint.pt")
     fails(metrics.main, ["fvd", str(run), "--i3d", str(tmp_path / "missing")], tmp_path / "missing")
     fails(metrics.main, ["train-judge", "nothing"], "nothing")
     fails(metrics.main, ["train-classifier", "toy", "--label", "mood"], "mood", "colour")

@@ -76,6 +76,10 @@ def test_report(argv, tmp_path, capsys):
     rows = json.loads((tmp_path / "probe.json").read_text())
     assert rows["n"] == 2 and set(rows[str(run)]) == {"sampled", "summary"}
     assert 0 < rows["real"]["sampled"] < rows["real"]["noisy"]
+    assert rows["resize"] == "tf1"
+    for other in (("--resize", "half-pixel"), ("--n", "3")):  # numbers that do not stand beside those that are there
+        assert probe.main([str(run), "--n", "2", "--json", str(tmp_path / "probe.json"), *other]) == 2
+        assert "half-pixel" in capsys.readouterr().err or other[0] == "--n"
 
 
 def test_what_is_no_run(tmp_path, capsys):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import data
 import metrics
 from data import UserError
 from tools import study
@@ -134,10 +135,10 @@ def test_pictures_get_smaller_until_the_page_fits(models, tmp_path, monkeypatch)
         np.save(model, rng.integers(256, size=(40, T, SIZE, SIZE, 3), dtype=np.uint8))
     out = tmp_path / "page.html"
     assert make(models, out)["pictures"] == "lossless"
-    monkeypatch.setattr(metrics, "STUDY_BYTES", 100_000 + out.stat().st_size // 2)
+    monkeypatch.setattr(study, "STUDY_BYTES", 100_000 + out.stat().st_size // 2)
     made = make(models, out)
     assert made["pictures"].startswith("JPEG") and made["bytes"] < study.STUDY_BYTES
-    monkeypatch.setattr(metrics, "STUDY_BYTES", 101_000)
+    monkeypatch.setattr(study, "STUDY_BYTES", 101_000)
     with pytest.raises(UserError, match="fewer pairs"):
         make(models, out)
 
@@ -147,24 +148,27 @@ def test_runs(models, tmp_path, monkeypatch):
     (tmp_path / "fakegan.py").write_text(
         "import torch\n"
         "def load_run(run, device='cpu'):\n"
-        "    return {}, None\n"
+        "    return {'iteration': 3}, None\n"
         "def sample(nets, n, frames, generator):\n"
         "    return {'videos': torch.full((n, frames, 3, 16, 16), -1.0), 'images': torch.full((n, 3, 16, 16), 1.0)}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     runs = [tmp_path / name for name in ("run-a", "run-b")]
-    config = {"model": "fakegan", "data": str(models[2]), "data_root": "data", "frames": T, "stride": 1}
+    config = {"model": "fakegan", "data": str(models[2]), "data_root": "data", "size": SIZE, "frames": T, "stride": 1}
     for run in runs:
         run.mkdir()
         (run / "config.json").write_text(json.dumps(config))
+        (run / "checkpoint.pt").write_bytes(run.name.encode())
     made = make(runs + [None], tmp_path / "page.html", pairs=3)
     assert (made["a"], made["b"], made["real"]) == (str(runs[0]), str(runs[1]), str(models[2]))  # one model: the runs
     trial, key = read_page(tmp_path / "page.html")
     checks = set(key["checks"])
     shown = [picture(address) for i in set(range(5)) - checks for address in trial["clips"][i]]
     assert all((image == 0).all() and image.shape == (SIZE, T * SIZE, 3) for image in shown)
-    for run, model in zip(runs, models, strict=False):
-        shutil.copy(model, run / "samples.npy")
+    weights = [{"iteration": 3, "checkpoint": data.file_sum(run / "checkpoint.pt")} for run in runs]
+    assert made["weights"] == [of | {"seeds": [seed]} for seed, of in enumerate(weights)]
+    for run, model, of in zip(runs, models, weights, strict=False):
+        data.save_samples(run / "samples.npy", np.load(model), seed=0, **of)
     make(runs + [None], tmp_path / "page.html", pairs=3)
     trial, key = read_page(tmp_path / "page.html")
     assert key["data"] == "real"
@@ -174,6 +178,37 @@ def test_runs(models, tmp_path, monkeypatch):
     trial, key = read_page(tmp_path / "page.html")
     shown = [picture(address) for i in set(range(5)) - set(key["checks"]) for address in trial["clips"][i]]
     assert all((image == 255).all() and image.shape == (SIZE, SIZE, 3) for image in shown)
+
+
+def test_a_run_against_itself(models, tmp_path, monkeypatch):
+    """Does not show the same draws on both sides, whether they were saved or not."""
+    (tmp_path / "noisegan.py").write_text(
+        "import torch\n"
+        "def load_run(run, device='cpu'):\n"
+        "    return {'iteration': 3}, None\n"
+        "def sample(nets, n, frames, generator):\n"
+        "    return {key: torch.rand(n, *shape, 3, 16, 16, generator=generator) for key, shape in "
+        "{'videos': [frames], 'images': []}.items()}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    run = tmp_path / "run"
+    run.mkdir()
+    config = {"model": "noisegan", "data": str(models[2]), "data_root": "data", "size": SIZE, "frames": T, "stride": 1}
+    (run / "config.json").write_text(json.dumps(config))
+    (run / "checkpoint.pt").write_bytes(b"weights")
+
+    def pictures_are_different(kind):
+        make([run, run, None], tmp_path / "page.html", pairs=3, kind=kind)
+        trial, key = read_page(tmp_path / "page.html")
+        shown = [address for i in set(range(5)) - set(key["checks"]) for address in trial["clips"][i]]
+        return len(shown) == len(set(shown)) == 6
+
+    assert pictures_are_different("video") and pictures_are_different("image")
+    noise = np.random.default_rng(0).integers(256, size=(3, T, SIZE, SIZE, 3), dtype=np.uint8)
+    of = {"checkpoint": data.file_sum(run / "checkpoint.pt"), "iteration": 3}
+    for seed in (0, 1, 5):
+        data.save_samples(run / "samples.npy", noise, seed=seed, **of)
+        assert pictures_are_different("video")
 
 
 def test_models_that_do_not_compare(models, tmp_path):

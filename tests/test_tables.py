@@ -122,7 +122,8 @@ def test_a_claim_of_ours_is_not_reproduced_but_true():
 
 
 def test_probes_are_shown_by_variant():
-    made = {"n": 4, "real": {"sampled": 1.0, "noisy": 9.0}, "runs/rjgan-0/20": {"blurred": 2.0, "batch": 5.0}}
+    made = {"n": 4, "resize": "tf1", "real": {"sampled": 1.0, "noisy": 9.0}}
+    made |= {"runs/rjgan-0/20": {"blurred": 2.0, "batch": 5.0}}
     made |= {"runs/mocogan-0/20": {"blurred": 3.0}, "runs/rjgan-1/20": {"blurred": 4.0}}
     assert render.probes(made).splitlines() == [
         "| FVD | sampled | noisy | blurred | batch |",

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from data import UserError, read_samples, to_uint8
-from metrics import about, generate, load_source, read_config, run_clips
+from data import UserError, read_samples, run_name, to_uint8
+from metrics import about, generate, load_model, load_source, read_config, run_clips
 
 STUDY_VERSION = 1  # of the results file; a page and a `preference` of different versions do not go together
 STUDY_BYTES = 20_000_000  # the largest page
@@ -45,26 +45,33 @@ QUESTIONS = {  # kind: title and description of the task, in the words of A.7
 }
 
 
-def study_clips(source, kind, n, seed, device):
-    """n clips of a run or an .npy file, in random order, and the run's config or {}: uint8 (n, T, H, W, C).
+def study_clips(source, kind, n, seed, device, other=None):
+    """n clips of a run or an .npy file, in random order, uint8 (n, T, H, W, C); the run's config and weights, or {}.
 
     Images (T = 1) are a run's summary frames, as in section 5.2, or a random frame of each video of a file.
+    other: weights of the other model, whose draws are not taken once more.
     """
     rng = np.random.default_rng(seed)
     if Path(source).is_dir():
         config = read_config(source)
         if kind == "image":
-            clips = generate(source, n, config["frames"], seed, device)["images"][:, None]
+            model, nets, weights = load_model(source, device)
+            clips = generate(model, nets, n, config["frames"], seed, device)["images"][:, None]
+            weights |= {"seeds": [seed]}
         else:
-            clips = run_clips(source, n, config["frames"], seed, device)
-        return clips.numpy()[rng.permutation(n)], config
+            sets, weights = run_clips(source, n, config["frames"], seed, device)
+            if other and all(weights[key] == other[key] for key in ("checkpoint", "seeds")):  # a run against itself
+                sets, weights = run_clips(source, n, config["frames"], seed, device, repeats=2)
+                weights["seeds"] = weights["seeds"][1:]
+            clips = sets[-1]
+        return clips.numpy()[rng.permutation(n)], config, weights
     videos = read_samples(source)
     if len(videos) < n:
         raise UserError(f"{source} holds {len(videos)} videos, and {n} pairs need as many of each model")
     clips = videos[np.sort(rng.permutation(len(videos))[:n])][rng.permutation(n)]  # sorted: they come from a disk
     if kind == "image":
         clips = clips[np.arange(n), rng.integers(clips.shape[1], size=n)][:, None]
-    return clips, {}
+    return clips, {}, {}
 
 
 def study_pictures(clips):
@@ -106,15 +113,15 @@ def make_study(
     if pairs < 1 or catch < 0 or fps <= 0:
         raise UserError(f"a study of {pairs} pairs, {catch} catch trials at {fps:g} frames a second cannot be")
     rng = np.random.default_rng(seed)
-    clips_a, config = study_clips(a, kind, pairs, seed, device)
-    clips_b, config_b = study_clips(b, kind, pairs, seed + 1, device)
+    clips_a, config, weights = study_clips(a, kind, pairs, seed, device)
+    clips_b, config_b, weights_b = study_clips(b, kind, pairs, seed + 1, device, weights)
     frames, height, width, channels = clips_a.shape[1:]
     if clips_a.shape != clips_b.shape:
         shapes = " and ".join("x".join(map(str, clips.shape[1:4])) for clips in (clips_a, clips_b))
         raise UserError(f"the clips of {a} and {b} do not match: frames x height x width are {shapes}")
     if frames * width > 16383:
         raise UserError(f"{frames} frames of {width} pixels are too long for one picture, which ends at 16383 pixels")
-    names = [c.get("model", Path(path).stem) for path, c in [(a, config), (b, config_b)]]
+    names = [c.get("model", run_name(path)) for path, c in [(a, config), (b, config_b)]]
     names = names if names[0] != names[1] else [str(a), str(b)]
 
     source = real or config.get("data")
@@ -140,7 +147,7 @@ def make_study(
         "clips": [[pictures[i], pictures[len(one) + i]][:: 1 if left[i] else -1] for i in order],
     }  # fmt: skip
     key = {
-        "a": names[0], "b": names[1], "kind": kind, "data": Path(source or kind).stem, "pairs": pairs,
+        "a": names[0], "b": names[1], "kind": kind, "data": run_name(source or kind), "pairs": pairs,
         "catch": catch, "sides": "".join("l" if left[i] else "r" for i in order),
         "checks": np.flatnonzero(order >= pairs).tolist(),
     }  # fmt: skip
@@ -151,7 +158,7 @@ def make_study(
     text = json.dumps(page).replace("<", "\\u003c")  # a question with </script> must not end the script
     Path(out).write_text(TEMPLATE.read_text("utf-8").replace("STUDY_JSON", text), "utf-8")
     made = {"study": page["id"], "a": names[0], "b": names[1], "real": str(source) if source else None}
-    made |= {"out": str(out), "bytes": Path(out).stat().st_size, "pictures": form}
+    made |= {"weights": [weights, weights_b], "out": str(out), "bytes": Path(out).stat().st_size, "pictures": form}
     return made | about(sources=[str(a), str(b)], kind=kind, pairs=pairs, catch=catch, fps=fps, seed=seed)
 
 

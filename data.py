@@ -646,7 +646,7 @@ def run_parser(model, split, about, fixed=()):
     """
     parser = argparse.ArgumentParser(f"{model}.py", description=about, formatter_class=Help, allow_abbrev=False)
     parser.error = functools.partial(fail, model)
-    parser.set_defaults(model=model, split=split, dataset=None, changed=[])
+    parser.set_defaults(model=model, split=split, data_sum=None, changed=[])
     parser.fixed = ("seed", "size", "width", *fixed)
     add = parser.add_argument
     add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path")
@@ -669,7 +669,7 @@ def run_parser(model, split, about, fixed=()):
 # What a command asks for anew; every other flag is kept in the run's config.json
 ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval")
 # What may change from one --resume to the next without a word: how long, how often, where
-WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root", "dataset", "changed")
+WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root", "data_sum", "changed")
 
 
 def parse_run(parser, argv=None):
@@ -704,12 +704,9 @@ def parse_run(parser, argv=None):
 def load_for(args):
     """The data set of a run on its device. UserError if it is not what the run that is resumed has seen."""
     videos = load(args.data, args.data_root, args.size, args.split)
-    seen, args.dataset = args.dataset, videos.summary()
-    if args.resume and seen and seen["sum"] != args.dataset["sum"]:
-        facts = " and ".join(f"{d['videos']} videos, {d['frames']} frames" for d in (args.dataset, seen))
-        raise UserError(
-            f"--data {args.data} is not the data that {args.out} was trained on ({facts}, of another content)"
-        )
+    seen, args.data_sum = args.data_sum, videos.summary()["sum"]
+    if args.resume and seen not in (None, args.data_sum):
+        raise UserError(f"--data {args.data} is not the data that {args.out} was trained on, by its content")
     return videos.to(args.device)
 
 

@@ -162,8 +162,8 @@ def build(args):
 # Losses: objective (1)
 # ---------------------------------------------------------------------------------------------------------------------
 
-# the lines of objective (1), and the discriminator of each; new vs mocogan.py: the third line
-TERMS = {"frames": "D_I", "clips": "D_V", "summary": "D_I"}
+# the lines of objective (1), and the discriminator of each
+TERMS = {"frames": "D_I", "clips": "D_V", "summary": "D_I"}  # new vs mocogan.py: the third line
 
 
 def real_batch(videos, clip_videos, args, generator):

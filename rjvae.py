@@ -108,12 +108,12 @@ class Prior(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.lstm = nn.LSTM(CONTENT + MOTION, 512, batch_first=True)  # new vs dsa.py: A.1
+        self.lstm = nn.LSTM(CONTENT + MOTION, 512, batch_first=True)  # A.1
         self.head = nn.Linear(512, 2 * MOTION)
 
     def step(self, content, previous, state=None):
         """Any number of steps in one call: previous (B, T, D) and the LSTM's state to the Gaussian, and the state."""
-        mu = content[:, None].expand(-1, previous.shape[1], -1)  # new vs dsa.py: the content moves the motion
+        mu = content[:, None].expand(-1, previous.shape[1], -1)  # the content moves the motion
         hidden, state = self.lstm(torch.cat([mu, previous], -1), state)  # without a state, h(0) = c(0) = 0
         return self.head(hidden).chunk(2, -1), state
 
@@ -138,7 +138,7 @@ class Posterior(nn.Module):
         super().__init__()
         self.lstm = nn.LSTM(512, 512, batch_first=True, bidirectional=True)
         self.content_head = nn.Linear(2 * 512, 2 * CONTENT)
-        hidden = nn.Linear(512 + CONTENT, 512)  # new vs dsa.py: A.5
+        hidden = nn.Linear(512 + CONTENT, 512)  # A.5
         self.motion_head = nn.Sequential(hidden, nn.LeakyReLU(0.2), nn.Linear(512, 2 * MOTION))
 
     def content(self, phi):
@@ -148,7 +148,7 @@ class Posterior(nn.Module):
 
     def motion(self, phi, content):
         """Codes phi (B, T, 512) and content (B, D) to the Gaussian of the motion, (B, T, D)."""
-        mu = content[:, None].expand(-1, phi.shape[1], -1)  # new vs dsa.py: A.5
+        mu = content[:, None].expand(-1, phi.shape[1], -1)
         return self.motion_head(torch.cat([phi, mu], -1)).chunk(2, -1)
 
 

@@ -132,7 +132,7 @@ class Latents(nn.Module):
     def __init__(self):
         super().__init__()
         self.gru = nn.GRU(MOTION, MOTION, batch_first=True)
-        layers = []  # new vs mocogan.py: NN_delta, A.5
+        layers = []  # NN_delta, A.5
         for before in (LATENT, CONTENT):
             layers += [nn.Linear(before, CONTENT), nn.BatchNorm1d(CONTENT), nn.ReLU(inplace=True)]
         self.mlp = nn.Sequential(*layers, nn.Linear(CONTENT, CONTENT))
@@ -140,15 +140,15 @@ class Latents(nn.Module):
     def draw(self, n, frames, generator):
         """The noise of n videos: z_C (n, 50) and eps (n, T, 10)."""
         z_C = torch.randn(n, CONTENT, generator=generator, device=generator.device)
-        eps = torch.randn(n, frames, MOTION, generator=generator, device=generator.device)  # new vs mocogan.py: no h(0)
+        eps = torch.randn(n, frames, MOTION, generator=generator, device=generator.device)
         return z_C, eps
 
     def forward(self, z_C, eps):
         """The latents z (B, T, D) of videos with noise z_C (B, 50) and eps (B, T, 10)."""
-        z_M, _ = self.gru(eps)  # new vs mocogan.py: from h(0) = 0; (B, T, 10), independent of the content
+        z_M, _ = self.gru(eps)  # (B, T, 10), from h(0) = 0, independent of the content
         z_C = z_C[:, None].expand(-1, eps.shape[1], -1)
         delta_C = self.mlp(torch.cat([z_C, z_M], -1).flatten(0, 1)).unflatten(0, z_M.shape[:2])  # (B, T, 50)
-        return torch.cat([z_C + delta_C, z_M], -1)  # new vs mocogan.py: Section 4.2
+        return torch.cat([z_C + delta_C, z_M], -1)
 
 
 def build(args):

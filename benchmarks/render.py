@@ -240,7 +240,7 @@ def table(result):
 def curves(result):
     """FVD against iterations: the Markdown of its picture and conditions."""
     name = f"curves-{result['data']}-{result['preset']}"
-    return f"![FVD against iterations](docs/{name}.png)\n\nMean and deviation: {conditions(result['runs'])}"
+    return f"![FVD against iterations](docs/img/{name}.png)\n\nMean and deviation: {conditions(result['runs'])}"
 
 
 def draw_curves(result, path, digest):
@@ -267,7 +267,7 @@ def plots(results, docs):
     for pattern, draw in (("curves-*.json", draw_curves), ("speed-growth-*.json", speed.draw_growth)):
         for file in sorted(results.glob(pattern)):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            found.append((docs / f"{file.stem}.png", digest, json.loads(file.read_text()), draw))
+            found.append((docs / "img" / f"{file.stem}.png", digest, json.loads(file.read_text()), draw))
     return found
 
 

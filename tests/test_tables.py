@@ -152,7 +152,7 @@ def test_the_readme_has_a_place_for_every_table():
 def test_the_drawings_give_a_role_one_colour():
     roles = []
     for name in ("gan", "vae"):
-        text = (ROOT / f"docs/models-{name}.svg").read_text()
+        text = (ROOT / f"docs/img/models-{name}.svg").read_text()
         ElementTree.fromstring(text)
         roles.append(dict(re.findall(r"\.(\w+) { (fill: #\w+; stroke: #\w+)", text)))
         assert set(re.findall(r'class="(\w+)"', text)) >= roles[-1].keys() >= {"content", "motion", "residual", "net"}

@@ -1,6 +1,6 @@
 """How far RJVAE's residuals are from zero in the mean, and what the decoder makes of mu with that offset and without.
 
-    python benchmarks/offset.py runs/rjvae-sprites docs/rjvae-offset.png docs/results/rjvae-offset.json
+    python benchmarks/offset.py runs/rjvae-sprites docs/img/rjvae-offset.png docs/results/rjvae-offset.json
 
 Rows of the picture, eight test videos: G_I(mu); G_I(mu + the mean of all residuals); G_I(mu + the mean of the video's
 own); the first frame. Numbers: norms, averaged over 64 test videos.

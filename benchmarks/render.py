@@ -1,10 +1,11 @@
-"""Write the README's tables and plots from docs/results, beside the paper's numbers.
+"""Write the tables and plots of README.md and docs/ from docs/results, beside the paper's numbers.
 
     python benchmarks/render.py             write what stands between <!-- NAME --> and <!-- /NAME -->, and the plots
     python benchmarks/render.py --check     only say what is stale, by exit status 1
 
-NAME is that of a file in docs/results, TABLE-DATA-PRESET; or `figures`: those in docs/figures; or `speed`. A cell is
-the mean and the standard deviation over seeds.
+NAME is that of a file in docs/results, TABLE-DATA-PRESET, with +more for the runs of TABLE-DATA-PRESET-more.json, too;
+or `verdicts`, all of them; `figures`, those in docs/figures; `speed`. A cell is the mean and the standard deviation
+over seeds.
 
 The verdict on a claim is decided by a rule that was written before the runs: if the means of the two sides differ by
 more than two standard errors of their difference, sqrt(s1^2/n1 + s2^2/n2) (Welch), the claim is reproduced where they
@@ -24,7 +25,8 @@ import speed
 from figures import FIGURES
 
 ROOT = Path(__file__).resolve().parent.parent
-README, RESULTS, DOCS = ROOT / "README.md", ROOT / "docs" / "results", ROOT / "docs"
+DOCS, RESULTS = ROOT / "docs", ROOT / "docs" / "results"
+PAGES = [ROOT / "README.md", DOCS / "results.md", DOCS / "speed.md"]
 
 NAMES = {
     "mocogan": "MoCoGAN",
@@ -67,6 +69,15 @@ MEASURES = {  # name: heading, decimals, its value of a run
 }
 CHANGES = ["sampled", "noisy", "blurred", "frozen", "summary", "half", "late", "batch", "recalibrated"]  # of probe.py
 LATENTS = [name for name in MEASURES if " by " in name]
+SECTIONS = {  # the headings of docs/results.md
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "mixture": "Mixture",
+    "table5": "Table 5",
+    "a6": "A.6",
+    "table6": "Table 6",
+    "disentanglement": "Disentanglement",
+}
 
 # by table: its measures, the paper's numbers (of MUG), and its claims: a sentence, and the sides (variant, measure)
 # that are lower and higher by it
@@ -95,14 +106,14 @@ TABLES = {
         ["fvd", "kvd"],
         {"mocogan": "134.8", "rjgan": "99.9", "mixture": "115.6"},
         [
-            ("RJGAN with half of the videos is better than MoCoGAN with all", ("mixture", "fvd"), ("mocogan", "fvd")),
-            ("it is worse than RJGAN with all", ("rjgan", "fvd"), ("mixture", "fvd")),
+            ("RJGAN with half of the videos is better than MoCoGAN", ("mixture", "fvd"), ("mocogan", "fvd")),
+            ("RJGAN with half of the videos is worse than with all", ("rjgan", "fvd"), ("mixture", "fvd")),
         ],
     ),
     "table5": (
         ["is", "diversity"],
         {"images": "4.24 ± 0.02", "rjgan": "4.50 ± 0.01"},
-        [("RJGAN makes better images than a generator of images alone", ("images", "is"), ("rjgan", "is"))],
+        [("RJGAN makes better images than an image generator", ("images", "is"), ("rjgan", "is"))],
     ),
     "a6": (
         ["fvd", "kvd", "is", "diversity"],
@@ -126,7 +137,7 @@ TABLES = {
         {},
         [
             (
-                f"{NAMES[v]}: what moves goes with the motion, not with the content",
+                f"{NAMES[v]}: motion labels stay with the motion",
                 (v, "motion by content"),
                 (v, "motion by motion"),
             )
@@ -134,7 +145,7 @@ TABLES = {
         ]
         + [
             (
-                f"{NAMES[v]}: what stays goes with the content, not with the motion",
+                f"{NAMES[v]}: content labels stay with the content",
                 (v, "content by motion"),
                 (v, "content by content"),
             )
@@ -196,7 +207,7 @@ def conditions(runs):
     words += [f"{listed('{size}x{size}'.format(**run['config']) for run in runs)} pixels"]
     words += [f"{key} {listed(run['config'][key] for run in runs)}" for key in ("width", "batch")]
     minutes = [f"{f(run['seconds'] for run in runs) / 60:.0f}" for f in (min, max)]
-    words += [f"{' to '.join(dict.fromkeys(minutes))} min of training a run by the clock"]
+    words += [f"{' to '.join(dict.fromkeys(minutes))} min of training per run"]
     text = ", ".join(words)
     if fvds := [run["fvd"] for run in runs if "fvd" in run]:
         floors = [fvd["floor"] for fvd in fvds if fvd["floor"] is not None]
@@ -206,7 +217,7 @@ def conditions(runs):
         real = listed(f"{score['real']['is']:.2f}" for score in scores)
         accuracy = listed(f"{score['classifier_accuracy']:.0%}" for score in scores)
         text += f". IS: N = {listed(score['n'] for score in scores)}, of real frames {real}, "
-        text += f"classifier right on {accuracy} of unseen people's"
+        text += f"accuracy of the classifier on new people {accuracy}"
     if bounds := [run["eval"] for run in runs if "eval" in run]:
         text += f". Bounds: {listed(b['videos'] for b in bounds)} test videos"
     if judge := [run["disentanglement"] for run in runs if "disentanglement" in run]:
@@ -227,20 +238,72 @@ def table(result):
         cells = [cell(measured(runs, variant, m), MEASURES[m][1]) for m in measures]
         lines += ["| " + " | ".join([NAMES[variant], *cells, *[paper.get(variant, "")] * bool(paper)]) + " |"]
     lines += ["", conditions(runs), ""]
-    for sentence, low, high in claims:
-        sides = measured(runs, *low), measured(runs, *high)
-        if all(sides):
-            word, difference = verdict(*sides)
+    lines += [f"- {sentence}: **{word}** ({difference})." for sentence, word, difference in judge_claims(result)]
+    return "\n".join(lines)
+
+
+def judge_claims(result):
+    """[(sentence, verdict, difference in words)] of the claims of a table that its runs can judge."""
+    found = []
+    for sentence, *sides in TABLES[result["table"]][2]:
+        low, high = (measured(result["runs"], *side) for side in sides)
+        if low and high:
+            word, difference = verdict(low, high)
             if "(ours" in sentence:
                 word = {"reproduced": "true", "not reproduced": "false"}.get(word, word)
-            lines += [f"- {sentence[0].upper()}{sentence[1:]}: **{word}** ({difference})."]
+            found.append((sentence[0].upper() + sentence[1:], word, difference))
+    return found
+
+
+def read(results, name):
+    """A result by its name, +more included; None where there is none."""
+    name, _, more = name.partition("+")
+    files = [results / f"{name}.json", *[results / f"{name}-{more}.json"] * bool(more)]
+    if not all(file.exists() for file in files):
+        return None
+    result, *others = (json.loads(file.read_text()) for file in files)
+    for other in others:
+        result["runs"] += other["runs"]
+    return result
+
+
+def verdicts(results, preset="quick"):
+    """The paper's claims as a table in Markdown, except those with one seed a side, which decides nothing.
+
+    Where more seeds give another verdict, a cell has both.
+    """
+    lines = ["| | the paper's claim | verdict |", "|---|---|---|"]
+    for name, title in SECTIONS.items():
+        link = f"[{title}](docs/results.md#{title.lower().replace(' ', '-').replace('.', '')})"
+        for of, where in (("faces", link), ("weizmann", "Weizmann")):
+            first, more = (read(results, f"{name}-{of}-{preset}{added}") for added in ("", "+more"))
+            words = {sentence: word for sentence, word, _ in judge_claims(more)} if more else {}
+            for sentence, word, difference in judge_claims(first) if first else ():
+                if "(ours" not in sentence and "one seed" not in difference:
+                    other = words.get(sentence, word)
+                    word += f"; with more seeds {other}" * (other != word)
+                    lines += [f"| {where} | {sentence} | {word} |"]
+                    where = ""
+    return "\n".join(lines)
+
+
+def diversities(result):
+    """What diversity.py found as a table in Markdown; late: in the frames 49 to 64."""
+    keys = [late + key for key in ("spread", "closest", "step") for late in ("", "late ")]
+    lines = ["| | videos apart | late | closest | late | step | late |", "|---" * 7 + "|"]
+    for run, row in result.items():
+        if run != "n":
+            variant = Path(run).parent.name.rpartition("-")[0]
+            title = "real clips" if run == "real" else f"{NAMES[variant]}, {row['iteration']} iterations"
+            cells = [f"{row[key]:.{3 if 'step' in key else 2}f}" if key in row else "" for key in keys]
+            lines += [f"| {title} | {' | '.join(cells)} |"]
     return "\n".join(lines)
 
 
 def curves(result):
     """FVD against iterations: the Markdown of its picture and conditions."""
     name = f"curves-{result['data']}-{result['preset']}"
-    return f"![FVD against iterations](docs/{name}.png)\n\nMean and deviation: {conditions(result['runs'])}"
+    return f"![FVD against iterations](img/{name}.png)\n\nMean and deviation: {conditions(result['runs'])}"
 
 
 def draw_curves(result, path, digest):
@@ -267,7 +330,7 @@ def plots(results, docs):
     for pattern, draw in (("curves-*.json", draw_curves), ("speed-growth-*.json", speed.draw_growth)):
         for file in sorted(results.glob(pattern)):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
-            found.append((docs / f"{file.stem}.png", digest, json.loads(file.read_text()), draw))
+            found.append((docs / "img" / f"{file.stem}.png", digest, json.loads(file.read_text()), draw))
     return found
 
 
@@ -289,28 +352,31 @@ def figures(docs):
     lines = ["| of the paper | what it shows | ours |", "|---|---|---|"]
     for name, (number, shown, *_) in FIGURES.items():
         files = sorted((docs / "figures").glob(f"{name}-*.png"))
-        links = [f"[{file.stem.removeprefix(name + '-')}](docs/figures/{file.name})" for file in files]
+        links = [f"[{file.stem.removeprefix(name + '-')}](figures/{file.name})" for file in files]
         lines += [f"| {number} | {shown} | {', '.join(links) or 'not run yet'} |"]
     return "\n".join(lines)
 
 
 def render(text, results, docs=DOCS):
-    """The README's text with every marked section anew."""
+    """The text of a page with every marked section anew."""
 
     def content(name):
-        file = results / f"{name}.json"
+        if name == "verdicts":
+            return verdicts(results)
         if name == "figures":
             return figures(docs)
         if name == "speed":
             measured = [json.loads(path.read_text()) for path in sorted(results.glob("speed-*.json"))]
             measured = [result for result in measured if "own" in result]
-            on = listed(f"{result['machine']} with torch {result['torch']}" for result in measured)
+            on = listed("{machine}, {threads} threads, torch {torch}".format(**result) for result in measured)
             return f"{speed.speed_table(measured)}\n\nOn {on}."
-        if not file.exists():
+        result = read(results, name)
+        if result is None:
             return "Not run yet."
-        result = json.loads(file.read_text())
         if name.startswith("probe"):
             return probes(result)
+        if name.startswith("diversity"):
+            return diversities(result)
         return curves(result) if result["table"] == "curves" else table(result)
 
     def section(match):
@@ -328,13 +394,13 @@ def drawn_from(path):
 
 def main(argv=None):
     check = "--check" in (sys.argv[1:] if argv is None else argv)
-    text = README.read_text()
-    new = render(text, RESULTS)
-    stale = [README] if new != text else []
+    pages = {page: render(page.read_text(), RESULTS) for page in PAGES}
+    stale = [page for page, text in pages.items() if text != page.read_text()]
     pictures = [(path, *rest) for path, *rest in plots(RESULTS, DOCS) if drawn_from(path) != rest[0]]
     stale += [path for path, *_ in pictures]
     if not check:
-        README.write_text(new)
+        for page, text in pages.items():
+            page.write_text(text)
         for path, digest, result, draw in pictures:
             draw(result, path, digest)
     for path in stale:

@@ -5,7 +5,7 @@
     python benchmarks/speed.py --model rjgan --size 32 --width 16 --batch 8
     python benchmarks/speed.py --growth --json docs/results                time and memory against batch, frames, ...
 
-render.py writes docs/results into README.md and docs/.
+render.py writes docs/results into docs/speed.md and docs/img.
 
 Three steps are timed in turn (a, b, c, a, b, c, ...), so that a machine that slows down slows them all, and each in a
 process of its own: (a) the step of textbook.py, always float32 and not compiled; (b) the model file's own
@@ -393,17 +393,17 @@ def grow(name, args):
 
 def speed_table(results):
     """Results of `measure` as a table in Markdown; what a result does not have is left blank."""
-    head = ["step", "size", "on", "a second", "textbook's", "ratio", "of matmul", "of convolution", "GB", "textbook's"]
-    rows = [[*head, "where the time goes"], ["---"] * (len(head) + 1)]
+    head = ["step", "size", "a second", "textbook's", "ratio", "of matmul", "of conv.", "GB", "textbook's", "time"]
+    rows = [head, ["---"] * len(head)]
     for r in results:
         own, book = r["own"], r.get("textbook", {})
         where = ", ".join(f"{part} {100 * t / own['seconds']:.0f} %" for part, t in own["parts"].items())
         if "frames_per_s" in own:
             loads = own["frames_per_s"]
-            where = f"frames/s of the first load {loads['first']:,.0f}, of a later one {loads['cached']:,.0f}"
+            where = f"frames/s: first load {loads['first']:,.0f}, later {loads['cached']:,.0f}"
         width = f", width {r['width']}" if r["model"] in GANS + VAES else ""
-        row = [r["model"], f"{r['size']}x{r['size']}{width}, batch {r['batch']} of {r['frames']} frames"]
-        row += [f"{r['device']}, {r['threads']} threads, {r['precision']}{', compiled' * r['compile']}"]
+        row = [f"{r['model']}, {r['device']}, {r['precision']}{', compiled' * r['compile']}"]
+        row += [f"{r['size']}x{r['size']}{width}, {r['batch']} x {r['frames']} frames"]
         row += [f"{side['per_second']:.3g}" if side else "" for side in (own, book)]
         row += [f"{r['ratio']:.2f}" if book else ""]
         row += [f"{100 * own[key]:.0f} %" if key in own else "" for key in ("share_matmul", "share_conv")]

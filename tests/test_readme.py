@@ -1,25 +1,45 @@
-"""The README's commands: each is one that its file understands, and those that train do so, in the README's order."""
+"""README.md and the pages of docs/: their commands work, their links lead somewhere, their numbers are measured."""
 
 import importlib
+import json
 import re
 import shlex
+import statistics
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from test_copies import changed, code, source
 
 import data
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import render  # noqa: E402
+
 README = ROOT / "README.md"
-MODELS = [name for name in ("mocogan", "rmocogan", "rjgan", "dsa", "rjvae") if (ROOT / f"{name}.py").exists()]
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+MODELS = ["mocogan", "rmocogan", "rjgan", "dsa", "rjvae"]
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
-def commands():
-    """Every `python FILE.py ...` of the README's sh blocks, as (FILE.py, flags)."""
+# ---------------------------------------------------------------------------------------------------------------------
+# Commands
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def blocks(page):
+    """The text of every sh block."""
+    return re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(page):
+    """Every `python FILE.py ...` of a page's sh blocks, as (FILE.py, flags)."""
     found = []
-    for block in re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE):
+    for block in blocks(page):
         for line in block.replace("\\\n", " ").splitlines():
             words = [*shlex.split(line, comments=True), "&&"]
             while words:  # the parts of a && b
@@ -30,59 +50,56 @@ def commands():
     return found
 
 
-def test_the_readme_has_commands():
-    files = [file for file, _ in commands()]
-    assert "rjgan.py" in files and "data.py" in files, files
-    for file in files:
-        assert (ROOT / file).is_file(), file
-
-
-def test_its_first_command_sets_up_and_trains():
-    """One command from a fresh clone, and one that runs the tests: each a block of its own."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
-    one_liners = [block.strip() for block in blocks if len(block.strip().splitlines()) == 1]
-    assert any("setup.sh" in block and "rjgan.py" in block for block in one_liners)
-    assert any("setup.sh" in block and "pytest" in block for block in one_liners)
-
-
 def value(flags, name):
     """What a command gives for a flag, or None."""
     return flags[flags.index(name) + 1] if name in flags else None
 
 
-def test_its_data_sets_exist():
-    prepared = {"folder"} | {Path(value(flags, "--source")).name for _, flags in commands() if "folder" in flags}
-    for file, flags in commands():
+def test_the_pages_have_commands():
+    files = [file for page in PAGES for file, _ in commands(page)]
+    assert {"rjgan.py", "data.py", "metrics.py", "benchmarks/render.py"} <= set(files), files
+    for file in files:
+        assert (ROOT / file).is_file(), file
+
+
+def test_the_readmes_first_command_sets_up_and_trains():
+    """One command from a fresh clone, and one that runs the tests: each a block of its own."""
+    one_liners = [block.strip() for block in blocks(README) if len(block.strip().splitlines()) == 1]
+    assert any("setup.sh" in block and "rjgan.py" in block for block in one_liners)
+    assert any("setup.sh" in block and "pytest" in block for block in one_liners)
+
+
+@every_page
+def test_its_data_sets_exist(page):
+    prepared = {"folder"} | {Path(value(flags, "--source")).name for _, flags in commands(page) if "folder" in flags}
+    for file, flags in commands(page):
         name = value(flags, "--data") or (flags[1] if file == "data.py" and len(flags) > 1 else "faces")
         assert name in data.DATASETS or re.search("[./A-Z]", name) or name in prepared, (file, name)
 
 
-@pytest.mark.parametrize("file", ["data.py", "metrics.py"])
-def test_its_other_commands_parse(file):
-    flags_of = [flags for name, flags in commands() if name == file]
-    if not (ROOT / file).exists() or not flags_of:
-        pytest.skip(f"no command of {file}")
-    for flags in flags_of:
-        importlib.import_module(file.removesuffix(".py")).parse_args(flags)
+@every_page
+def test_its_other_commands_parse(page):
+    for file, flags in commands(page):
+        if Path(file).stem in ("data", "metrics", "speed"):
+            importlib.import_module(Path(file).stem).parse_args(flags)
 
 
-def test_its_model_commands_run_small(tiny, tmp_path, monkeypatch, capsys):
-    """In the README's order, each at a tiny size on tiny data; what a command writes, a later one may go on with."""
+@every_page
+def test_its_model_commands_run_small(page, tiny, tmp_path, monkeypatch, capsys):
+    """In the page's order, each at a tiny size on tiny data; what a command writes, a later one may resume."""
     monkeypatch.chdir(tmp_path)
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "picture.png")
     small = f"--data {tiny} --iters 2 --size 32 --width 8 --batch 2 --stride 1 --device cpu --overwrite".split()
-    ran = []
-    for file, flags in commands():
-        name = file.removesuffix(".py")
-        if name not in MODELS:
+    for file, flags in commands(page):
+        if file.removesuffix(".py") not in MODELS:
             continue
-        model = importlib.import_module(name)
-        for flag in ("--out", "--init"):  # a run that the README supposes
-            run = Path(value(flags, flag) or "nothing")
-            needed = flag == "--init" or {"--resume", "--sample", "--eval"} & set(flags)
-            if value(flags, flag) and needed and not (run / "checkpoint.pt").exists():
-                model.train(model.parse_args([*small, "--out", str(run)]))
-        if {"--resume", "--sample", "--eval"} & set(flags):
+        model = importlib.import_module(file.removesuffix(".py"))
+        trained = {"--resume", "--sample", "--eval"} & set(flags)
+        for flag in ("--out", "--init"):  # a run that the page supposes
+            run = value(flags, flag)
+            if run and (flag == "--init" or trained) and not Path(run, "checkpoint.pt").exists():
+                assert model.main([*small, "--out", run]) == 0
+        if trained:
             extra = ["--iters", "3"] if "--resume" in flags else []
         else:
             extra = [*small, "--out", model.parse_args(flags).out]
@@ -96,5 +113,135 @@ def test_its_model_commands_run_small(tiny, tmp_path, monkeypatch, capsys):
             folder = Path(model.parse_args([*flags, *extra]).out)
             assert (folder / "checkpoint.pt").is_file() and str(folder) in capsys.readouterr().out
             assert "--sample" not in flags or (folder / "samples.npy").is_file()
-        ran.append(file)
-    assert "rjgan.py" in ran
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Links and lines
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def prose(page):
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def links(page):
+    """The relative links of a page, pictures included."""
+    return [link for link in re.findall(r"\]\(([^()\s]+)\)", prose(page)) if "://" not in link]
+
+
+def anchors(page):
+    """What can stand behind # in a link to a page: its headings, lower-case, spaces as hyphens, less punctuation."""
+    headings = re.findall(r"^#+ (.*)", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every_page
+def test_its_links_lead_somewhere(page):
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists() and target.resolve().is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), (link, anchors(target))
+
+
+def test_every_page_and_picture_is_linked():
+    linked = {(page.parent / link.partition("#")[0]).resolve() for page in PAGES for link in links(page)}
+    assert linked >= {*(ROOT / "docs/img").iterdir(), *(ROOT / "docs/figures").iterdir()}
+    assert {README.parent / link.partition("#")[0] for link in links(README)} >= set(PAGES[1:])
+
+
+def test_the_readme_is_short():
+    assert README.stat().st_size <= 12_500
+    for number, line in enumerate(README.read_text().splitlines(), 1):
+        shown = re.sub(r"\]\([^()\s]*\)", "]", line)  # without the links' targets
+        assert len(shown) <= 120 or line.startswith("|"), (number, line)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers: tables are render.py's, and these stand in sentences
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def result(name):
+    return json.loads((ROOT / "docs/results" / f"{name}.json").read_text())
+
+
+def assert_says(page, *texts):
+    words = " ".join((ROOT / page).read_text().split())
+    for text in texts:
+        assert text in words, (page, text)
+
+
+def test_the_readme_counts_the_lines_of_the_diffs():
+    said = re.findall(r"^diff (\w+)\.py (\w+)\.py +# (\d+)", README.read_text(), re.MULTILINE)
+    assert [pair for *pair, _ in said] == [["mocogan", "rjgan"], ["mocogan", "rmocogan"], ["dsa", "rjvae"]]
+    for one, other, count in said:
+        assert int(count) == sum(changed(code(source(one)), code(source(other)))), (one, other)
+
+
+def test_the_first_command_takes_as_long_as_it_says():
+    growth = result("speed-growth-cpu")  # 32x32, width 16, two threads
+    step = growth["growth"]["batch"]["seconds"][growth["growth"]["batch"]["values"].index(16)]
+    assert growth["threads"] == 2 and 4 < 1500 * step / 60 < 6
+    assert_says("README.md", "--size 32 --width 16 --batch 16 --iters 1500", "about five minutes on two CPU cores")
+
+
+def test_sentences_about_fvd_are_of_the_results():
+    tables = [result(f"{name}-faces-quick") for name in ("table2", "table3", "mixture", "a6", "table6", "curves")]
+    folds = []
+    for runs in (table["runs"] for table in tables):
+        for variant, iterations in {(run["variant"], run["iterations"]) for run in runs}:
+            fvds = [run["fvd"] for run in runs if (run["variant"], run["iterations"]) == (variant, iterations)]
+            folds.append(statistics.mean(fvd["fvd"] for fvd in fvds) / fvds[0]["floor"])
+    times = f"{min(folds):.0f} to {max(folds):.0f} times its floor"
+    assert_says("README.md", times)
+    replayed = [run for run in result("table3-faces-quick-replayed")["runs"] if run["variant"] == "pretrained"]
+    weizmann = result("probe-weizmann-quick")["runs/tables/quick/weizmann/rmocogan-0/2000"]
+    a6 = result("a6-faces-quick")["runs"] + result("table2-faces-quick-more")["runs"]
+    word, difference = render.verdict(*(render.measured(a6, variant, "fvd") for variant in ("rjgan", "previous")))
+    texts = [f"still {word} ({difference})", render.cell([run["fvd"]["fvd"] for run in replayed], 1), times]
+    assert_says("docs/results.md", f"{weizmann['batch']} instead of {weizmann['sampled']}", *texts)
+    faces, weizmann = result("fvd-floor-faces-256"), result("fvd-floor-weizmann-256")
+    texts = [f"| {each['n']} | {each['floor']:.1f} |" for each in (faces, weizmann)]
+    assert_says("docs/metrics.md", *texts, f"(two new people): {weizmann['fvd']:.1f}")
+
+
+def test_sentences_about_the_judge_are_of_the_results():
+    judge = result("judge-faces-32")
+    skin = f"(skin: {judge['accuracy']['skin']:.0%} against {judge['majority']['skin']:.0%};".replace("%", " %")
+    assert_says("docs/results.md", f"{judge['accuracy']['expression']:.0%}".replace("%", " %"), skin)
+    runs = [run for run in result("disentanglement-faces-quick")["runs"] if "gan" in run["variant"]]
+    stays = [100 * render.judged("motion", "content_held")(run) for run in runs]
+    assert_says("docs/results.md", f"in {min(stays):.0f} to {max(stays):.0f} % of the videos")
+
+    labels = {}
+    for run in result("disentanglement-sprites-quick")["runs"]:
+        labels[run["variant"]] = {row["label"]: row for row in run["disentanglement"]["labels"]}
+        assert all(row["judge"] == 1 for row in labels[run["variant"]].values())
+        assert run["disentanglement"]["n"] == 256
+    for variant, name in (("dsa", "DSA"), ("rjvae", "RJVAE")):
+        of = labels[variant]
+        both = of["action-view"]
+        scores = " | ".join(f"{both[key]:.3f}" for key in ("is", "h_y_given_x", "h_y"))
+        held = " | ".join(f"{100 * of[label]['content_held']:.0f} %" for label in ("body", "hair", "action"))
+        texts = [f"| {name}, here (N = 256) | {100 * both['motion_held']:.1f} % | {scores} |", f"| {name} | {held} |"]
+        assert_says("docs/results.md", *texts)
+    chances = [statistics.mean(of[label]["chance"] for of in labels.values()) for label in ("body", "hair", "action")]
+    assert_says("docs/results.md", "| chance | " + " | ".join(f"{100 * chance:.0f} %" for chance in chances) + " |")
+    hair, top = ([100 * labels[v][key]["motion_held"] for v in ("rjvae", "dsa")] for key in ("hair", "topwear"))
+    text = f"the hair stays in {hair[0]:.0f} % of RJVAE's videos and {hair[1]:.0f} % of DSA's, "
+    assert_says("docs/results.md", text + f"the top in {top[0]:.0f} % and {top[1]:.0f} %")
+    offset = result("rjvae-offset")
+    assert_says("docs/results.md", f"offset of norm {offset['offset']:.1f}, where `mu` has {offset['mu']:.1f}")
+
+
+def test_sentences_about_speed_are_of_the_results():
+    names = ("mocogan-cpu", "rmocogan-cpu", "rjgan-cpu", "dsa-cpu", "rjvae-cpu", "rjvae-cpu-bf16", "rjgan-cpu-again")
+    ratios = [f"{result(f'other/speed-{name}')['ratio']:.2f}" for name in names]
+    in_order = "were {} (MoCoGAN), {} (RMoCoGAN), {} (RJGAN), {} (DSA), {} (RJVAE) and {} (RJVAE in bfloat16)."
+    assert_says("docs/speed.md", in_order.format(*ratios), f"RJGAN's was {ratios[-1]} in an earlier run")
+    rjgan = result("speed-rjgan-cpu")
+    assert abs(1 - rjgan["own"]["gflop"] / rjgan["textbook"]["gflop"] - 1 / 6) < 0.01  # a sixth fewer FLOPs
+    twice = [result(f"{folder}speed-rjvae-cpu")["limits"]["conv2d 256-256"] for folder in ("other/", "")]
+    assert 1.9 < twice[0] / twice[1] < 2.1 and all(result(f"speed-{vae}-cpu-bf16")["ratio"] > 2 for vae in MODELS[3:])

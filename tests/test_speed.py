@@ -293,11 +293,11 @@ def test_table():
     }
     lines = speed.speed_table([example(), without, example(model="data", own=loads)]).splitlines()
     assert len(lines) == 5 and len({line.count("|") for line in lines}) == 1
-    row = "| rjgan | 64x64, width 64, batch 32 of 16 frames | cpu, 2 threads, fp32 | 2 | 1 | 2.00 | 80 % | 70 % "
+    row = "| rjgan, cpu, fp32 | 64x64, width 64, 32 x 16 frames | 2 | 1 | 2.00 | 80 % | 70 % "
     row += "| 2.0 | 2.0 | data 20 %, G 80 % |"
-    assert lines[2] == row and "| i3d | 64x64, batch 32 of" in lines[3]
-    assert "bf16, compiled | 2 |  |  | 80 % | 70 % | 2.0 |  |" in lines[3]
-    assert "|  |  | 0.5 | 2.0 | frames/s of the first load 2,000, of a later one 1,000,000 |" in lines[4]
+    assert lines[2] == row and "| i3d, cpu, bf16, compiled | 64x64, 32 x 16 frames |" in lines[3]
+    assert "| 2 |  |  | 80 % | 70 % | 2.0 |  |" in lines[3]
+    assert "|  |  | 0.5 | 2.0 | frames/s: first load 2,000, later 1,000,000 |" in lines[4]
 
 
 def test_growth_is_fitted_and_drawn(tiny, tmp_path, monkeypatch):

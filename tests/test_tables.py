@@ -1,4 +1,4 @@
-"""The graph of the paper's tables and figures: it goes on where it was killed; the README shows what was measured."""
+"""The graph of the paper's tables and figures resumes where it was killed; the pages show what was measured."""
 
 import importlib.util
 import json
@@ -33,7 +33,8 @@ import figures  # noqa: E402
 import render  # noqa: E402
 
 needs_snakemake = pytest.mark.skipif(
-    importlib.util.find_spec("snakemake") is None, reason="needs Snakemake (pip install snakemake)"
+    importlib.util.find_spec("snakemake") is None,
+    reason="needs Snakemake " + ("(pip install snakemake)" if sys.version_info >= (3, 11) else "9, so Python 3.11"),
 )
 
 
@@ -44,18 +45,30 @@ def snakemake(*words, start=subprocess.run, **options):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The README
+# The pages
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_readme_shows_the_results():
+def test_the_pages_show_the_results():
     assert render.main(["--check"]) == 0, "python benchmarks/render.py"
 
 
+def test_check_finds_what_is_stale(tmp_path, monkeypatch, capsys):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table2-faces-quick -->\nold\n<!-- /table2-faces-quick -->\n")
+    monkeypatch.setattr(render, "PAGES", [page])
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    assert render.main(["--check"]) == 1 and "old" in page.read_text()
+    assert "page.md is stale" in capsys.readouterr().out
+    assert render.main([]) == 0 and "| MoCoGAN | 1442.8" in page.read_text()
+    assert render.main(["--check"]) == 0
+
+
 @needs_snakemake
-def test_the_readmes_targets_exist(tmp_path):
-    """Each snakemake command of the README, as a dry run."""
-    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE))
+def test_the_targets_of_the_pages_exist(tmp_path):
+    """Each snakemake command of docs/reproduce.md, as a dry run."""
+    text = (ROOT / "docs/reproduce.md").read_text()
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
     lines = [line for line in blocks.replace("\\\n", " ").splitlines() if line.startswith("snakemake ")]
     assert lines
     for line in lines:
@@ -134,6 +147,34 @@ def test_probes_are_shown_by_variant():
     ]
 
 
+def test_more_seeds_join_and_their_verdict_is_shown_where_it_is_another(tmp_path):
+    first = result(rmocogan=[1.0, 2.0, 3.0], mocogan=[4.0, 5.0, 6.0], rjgan=[7.0, 8.0, 9.0])
+    more = {**first, "runs": [run | {"seed": 3 + run["seed"]} for run in result(rmocogan=[30.0, 31.0])["runs"]]}
+    (tmp_path / "table2-faces-quick.json").write_text(json.dumps(first))
+    (tmp_path / "table2-weizmann-quick.json").write_text(json.dumps(result(rjgan=[1.0, 2.0], rmocogan=[1.0, 2.0])))
+    assert "with more seeds" not in render.verdicts(tmp_path)
+    (tmp_path / "table2-faces-quick-more.json").write_text(json.dumps(more))
+    assert render.verdicts(tmp_path).splitlines()[2:] == [
+        "| [Table 2](docs/results.md#table-2) | RMoCoGAN is better than MoCoGAN "
+        "| reproduced; with more seeds not decided |",
+        "|  | RJGAN is better than MoCoGAN | not reproduced |",
+        "|  | RJGAN is better than RMoCoGAN | not reproduced; with more seeds not decided |",
+        "| Weizmann | RJGAN is better than RMoCoGAN | not decided |",
+    ]
+    text = render.render("<!-- table2-faces-quick+more -->\n<!-- /table2-faces-quick+more -->", tmp_path)
+    assert "| RMoCoGAN | 13.4 ± 15.6 |" in text and "5 seeds (" in text  # of 1 2 3 30 31
+
+
+def test_diversity_is_shown_by_run():
+    values = dict.fromkeys(("spread", "closest", "late spread", "late closest"), 0.123)
+    made = {"n": 4, "real": {"spread": 0.5, "closest": 0.2, "step": 0.0246}}
+    made["faces/rjgan-0/2000"] = values | {"iteration": 2000, "step": 0.05, "late step": 0.04}
+    assert render.diversities(made).splitlines()[2:] == [
+        "| real clips | 0.50 |  | 0.20 |  | 0.025 |  |",
+        "| RJGAN, 2000 iterations | 0.12 | 0.12 | 0.12 | 0.12 | 0.050 | 0.040 |",
+    ]
+
+
 def test_a_picture_tells_what_it_was_drawn_from(tmp_path):
     made = result(mocogan=[100.0, 102.0], rjgan=[90.0, 91.0]) | {"table": "curves"}
     render.draw_curves(made, tmp_path / "curves.png", "digest")
@@ -141,18 +182,19 @@ def test_a_picture_tells_what_it_was_drawn_from(tmp_path):
     assert render.drawn_from(tmp_path / "none.png") is None
 
 
-def test_the_readme_has_a_place_for_every_table():
-    marks = re.findall(r"^<!-- (\S+) -->\n(?:.*?\n)?<!-- /\1 -->$", render.README.read_text(), re.DOTALL | re.MULTILINE)
-    assert marks.count("figures") == 1 and len(set(marks)) == len(marks)
+def test_the_pages_have_a_place_for_every_table():
+    text = "\n".join(page.read_text() for page in render.PAGES)
+    marks = re.findall(r"^<!-- (\S+) -->\n(?:.*?\n)?<!-- /\1 -->$", text, re.DOTALL | re.MULTILINE)
+    assert {"verdicts", "figures", "speed"} < set(marks) and len(set(marks)) == len(marks)
     places = [mark.split("-")[:2] for mark in marks if "-" in mark]
-    assert {table for table, _ in places} == {*render.TABLES, "curves", "probe"}
+    assert {table for table, _ in places} == {*render.TABLES, "curves", "probe", "diversity"}
     assert ["table2", "faces"] in places and ["table2", "weizmann"] in places and ["table6", "sprites"] in places
 
 
 def test_the_drawings_give_a_role_one_colour():
     roles = []
     for name in ("gan", "vae"):
-        text = (ROOT / f"docs/models-{name}.svg").read_text()
+        text = (ROOT / f"docs/img/models-{name}.svg").read_text()
         ElementTree.fromstring(text)
         roles.append(dict(re.findall(r"\.(\w+) { (fill: #\w+; stroke: #\w+)", text)))
         assert set(re.findall(r'class="(\w+)"', text)) >= roles[-1].keys() >= {"content", "motion", "residual", "net"}
@@ -191,13 +233,13 @@ def test_a_figure_becomes_small_by_leaving_out_rows(tmp_path):
         assert abs(small - grid[: len(small)]).mean() < 20  # 256 colours for noise
 
 
-def test_the_readme_links_the_figures_that_are_there(tmp_path):
+def test_the_page_links_the_figures_that_are_there(tmp_path):
     text = "<!-- figures -->\n<!-- /figures -->"
     assert "not run yet" in render.render(text, tmp_path, tmp_path)
     assert "figure6" not in render.render(text, tmp_path, tmp_path)
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "figure6-rjgan-faces-quick.png").touch()
-    assert "| [faces-quick](docs/figures/figure6-rjgan-faces-quick.png) |" in render.render(text, tmp_path, tmp_path)
+    assert "| [faces-quick](figures/figure6-rjgan-faces-quick.png) |" in render.render(text, tmp_path, tmp_path)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

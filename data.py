@@ -756,7 +756,7 @@ class Run:
                     for every in (args.log_every, args.save_every, args.sample_every)
                 )
                 if log or save:  # only here are losses read, since reading a loss synchronises CUDA
-                    self.rows.check(iteration, self.checkpoint)
+                    self.rows.check(iteration)
                 if log:
                     self.rows.write(iteration, torch.device(args.device))
                 if save:
@@ -942,12 +942,13 @@ class Log:
         self.history.append(losses)
         self.bar.update()
 
-    def check(self, iteration, checkpoint):
+    def check(self, iteration):
         """UserError naming the first iteration since the last row whose losses are not finite."""
         finite = torch.stack([sum(losses.values()) for losses in self.history]).isfinite()
         if not finite.all():
             first = iteration - len(self.history) + 1 + int((~finite).nonzero()[0])
-            kept = "the last checkpoint is from before it" if checkpoint.exists() else "nothing was saved yet"
+            saved = self.path.with_name("checkpoint.pt").exists()
+            kept = "the last checkpoint is from before it" if saved else "nothing was saved yet"
             raise UserError(f"a loss is NaN or infinite at iteration {first}; {kept}")
 
     def write(self, iteration, device):

@@ -145,7 +145,7 @@ def test_own_is_set_up_as_train_is(name, argv, monkeypatch):
 
     model = importlib.import_module(name)
     monkeypatch.setattr(torch.optim, "Adam", Spy)
-    monkeypatch.setattr(model, "accelerate", lambda net, args: made.append(type(net).__name__))
+    monkeypatch.setattr(data, "accelerate", lambda nets, args: made.extend(type(net).__name__ for net in nets))
     args = model.parse_args(argv("--iters", 1))
     model.train(args)
     trained, made[:] = list(made), []

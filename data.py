@@ -564,7 +564,7 @@ def file_sum(path):
     return digest.hexdigest()[:16]
 
 
-def save_samples(path, videos, checkpoint=None, iteration=None, seed=None):
+def save_samples(path, videos, checkpoint=None, iteration=None, seed=None, raw=False):
     """Write uint8 videos (N, T, H, W, C) as an .npy file, and what made them into a .json beside it (see `made_by`).
 
     checkpoint: file_sum of checkpoint.pt, taken before it is loaded; without one there is no .json.
@@ -573,7 +573,7 @@ def save_samples(path, videos, checkpoint=None, iteration=None, seed=None):
     with whole_file(path) as file:
         np.save(file, videos)
     if checkpoint:
-        made = {"checkpoint": checkpoint, "iteration": iteration, "seed": seed}
+        made = {"checkpoint": checkpoint, "iteration": iteration, "seed": seed, "raw": raw}
         made |= {"videos": len(videos), "frames": videos.shape[1], "sum": file_sum(path)}
         with whole_file(Path(path).with_suffix(".json")) as file:
             file.write(json.dumps(made, indent=1).encode() + b"\n")
@@ -647,7 +647,7 @@ def run_parser(model, split, about, fixed=()):
     parser = argparse.ArgumentParser(f"{model}.py", description=about, formatter_class=Help, allow_abbrev=False)
     parser.error = functools.partial(fail, model)
     parser.set_defaults(model=model, split=split, data_sum=None, changed=[])
-    parser.fixed = ("seed", "size", "width", *fixed)
+    parser.fixed = ("preset", "seed", "size", "width", *fixed)
     add = parser.add_argument
     add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path")
     add("--data-root", default="data", metavar="DIR", help="folder of the data sets")
@@ -663,17 +663,25 @@ def run_parser(model, split, about, fixed=()):
     add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints")
     add("--sample", type=positive, metavar="N", help="draw N videos of a trained run: samples.npy and figures")
     add("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by their bounds")
+    add("--raw", action="store_true", help="with --sample or --eval: the weights as trained, not their average")
     return parser
 
 
 # What a command asks for anew; every other flag is kept in the run's config.json
-ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval")
+ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval", "raw")
 # What may change from one --resume to the next without a word: how long, how often, where
 WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root", "data_sum", "changed")
 
 
-def parse_run(parser, argv=None):
-    """Parse the flags; with --resume, --sample or --eval the run's own values are the defaults."""
+def parse_run(parser, presets, argv=None):
+    """Parse the flags. A preset sets their defaults; with --resume, --sample or --eval the run's own values do.
+
+    presets: {name: {flag: value}}, the first of which is the default
+    """
+    parser.add_argument("--preset", default=next(iter(presets)), choices=presets, help="sets the other flags' defaults")
+    parser.set_defaults(**next(iter(presets.values())))
+    args = parser.parse_args(argv)
+    parser.set_defaults(**presets[args.preset])
     args = parser.parse_args(argv)
     args.out = args.out or f"runs/{args.model}-{run_name(args.data)}"
     if args.resume or args.sample or args.eval:
@@ -713,7 +721,7 @@ def load_for(args):
 class Run:
     """What keeps a training run. Iterating over it counts the iterations, and after each one writes what is due.
 
-        run = Run(args, nets, optimizers, generator, sample, filmstrip)
+        run = Run(args, nets, ema, optimizers, generator, sample, filmstrip)
         for iteration in run:
             run.log({name: a scalar tensor})
 
@@ -721,13 +729,14 @@ class Run:
     A row of log.csv, a checkpoint and sample grids come every --log-every, --save-every and --sample-every iterations.
     SIGINT, SIGTERM and SIGHUP end the run after a save; a loss that is NaN ends it, and the last checkpoint stays.
 
-    nets, optimizers    a ModuleDict, and {name: optimizer}
+    nets, ema           ModuleDicts, of the networks and of those whose weights are averaged
+    optimizers          {name: optimizer}
     generator           the stream of random numbers that training draws from
     sample, filmstrip   the model file's: eight videos of fixed noise for samples/, and what a grid shows of them
     """
 
-    def __init__(self, args, nets, optimizers, generator, sample, filmstrip):
-        self.args, self.nets, self.optimizers, self.generator = args, nets, optimizers, generator
+    def __init__(self, args, nets, ema, optimizers, generator, sample, filmstrip):
+        self.args, self.nets, self.ema, self.optimizers, self.generator = args, nets, ema, optimizers, generator
         self.sample, self.filmstrip = sample, filmstrip
         self.folder = open_run(args.out, args.resume, args.overwrite)
         self.checkpoint = self.folder / "checkpoint.pt"
@@ -771,17 +780,16 @@ class Run:
     @torch.compiler.set_stance("force_eager")  # a compiled network would be compiled anew for these shapes
     def show(self, iteration):
         """samples/ITER.png and .gif: eight videos of fixed noise, by a generator of their own; and losses.png."""
-        self.nets.eval()
-        drawn = self.sample(self.nets, 8, self.args.frames, seeded(self.args.seed, self.args.device))
+        drawn = self.sample(self.ema, 8, self.args.frames, seeded(self.args.seed, self.args.device))
         save_grid(self.folder / "samples" / f"{iteration:06d}.png", self.filmstrip(drawn))
         save_gif(self.folder / "samples" / f"{iteration:06d}.gif", drawn["videos"], columns=4)
-        self.nets.train()
         plot_log(self.folder / "log.csv", self.folder / "losses.png")
 
     def save(self, iteration):
         """Write a checkpoint with all that resuming needs, random states included."""
         args = self.args
         state = {"model": args.model, "iteration": iteration, "config": vars(args), "nets": self.nets.state_dict()}
+        state["ema"] = self.ema.state_dict()
         state["optimizers"] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         state["random"] = {"torch": torch.get_rng_state(), "draws": self.generator.get_state()}
         if args.device == "cuda":
@@ -802,6 +810,8 @@ class Run:
         if different := {k: v for k, v in was.items() if v != getattr(args, k)}:
             args.changed = [*args.changed, {"until": state["iteration"], **different}]
         self.nets.load_state_dict(state["nets"])
+        averaged = state.get("ema", state["nets"])  # a checkpoint of before there were averages starts them here
+        self.ema.load_state_dict({name: averaged[name] for name in self.ema.state_dict()})
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             for group in optimizer.param_groups:
@@ -826,17 +836,20 @@ def open_run(out, resume=False, overwrite=False):
     return out
 
 
-def load_run(run, model, build, device="cpu"):
-    """The configuration and the networks, in evaluation mode, of a run directory of `model`, whose file has `build`.
+def load_run(run, build, defaults, device="cpu", raw=False):
+    """The configuration and the networks, in evaluation mode, of a run directory; for a model file's own `load_run`.
 
+    build, defaults   the model file's, and the flags that it parses from nothing, for runs older than a flag
+    raw               the weights as trained, not their average
     The configuration also has the checkpoint's iteration and its sum (see `file_sum`).
     """
     path = Path(run) / "checkpoint.pt"
     made = {"checkpoint": file_sum(path)} if path.exists() else {}  # before it is loaded: a training may go on beside
-    state = load_state(path, model, device)
-    nets = build(argparse.Namespace(**state["config"])).to(device)
-    nets.load_state_dict(state["nets"])
-    return state["config"] | {"model": model, "iteration": state["iteration"]} | made, nets.eval()
+    state = load_state(path, defaults.model, device)
+    config = vars(defaults) | state["config"] | {"iteration": state["iteration"]} | made
+    nets = build(argparse.Namespace(**config)).to(device)
+    nets.load_state_dict(state["nets"] | ({} if raw else state.get("ema", {})))
+    return config, nets.eval()
 
 
 def start_from(run, nets, model, device):
@@ -857,7 +870,7 @@ def start_from(run, nets, model, device):
 def write_samples(run, config, args, drawn):
     """samples.npy of a run, from what its model file's `sample` has drawn; config: that of `load_run`."""
     path, made = Path(run) / "samples.npy", {key: config[key] for key in ("checkpoint", "iteration")}
-    save_samples(path, to_uint8(drawn["videos"]), **made, seed=args.seed)
+    save_samples(path, to_uint8(drawn["videos"]), **made, seed=args.seed, raw=args.raw)
     print(f"{path}: {args.sample} videos of {args.frames} frames")
 
 

@@ -25,6 +25,7 @@ Measured on Sprites, `--width 32 --batch 8 --iters 5000` on a CPU: log p(x) >= -
 video (IWAE-100), squared error 1143 a video; a new content keeps action and view in 99.6 %.
 """
 
+import copy
 import math
 import sys
 from pathlib import Path
@@ -242,6 +243,13 @@ def update(nets, optimizers, x, generator):
     return {name: part.detach() for name, part in ({"error": error} | parts).items()}
 
 
+def average(ema, nets, decay):
+    """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included: what samples and metrics use."""
+    current = nets.state_dict()
+    for name, mean in ema.state_dict().items():
+        mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Training
 # ---------------------------------------------------------------------------------------------------------------------
@@ -257,11 +265,13 @@ def train(args):
     nets = build(args).to(args.device)
     optimizers = {"all": torch.optim.Adam(nets.parameters(), args.lr, betas=(0.9, 0.999), fused=True)}
 
+    ema = copy.deepcopy(nets).requires_grad_(False).eval()
     data.accelerate([nets["Encoder"], nets["Decoder"]], args)
-    run = data.Run(args, nets, optimizers, generator, sample, filmstrip)
+    run = data.Run(args, nets, ema, optimizers, generator, sample, filmstrip)
     for iteration in run:
         x = videos.clips(args.batch, args.frames, args.stride, generator)
         run.log(update(nets, optimizers, x, generator))
+        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # of a short past at first
     return run.folder
 
 
@@ -335,9 +345,9 @@ def figure_videos(args, frames):
     return data.to_float(data.middle_clips(videos, frames, args.stride, 6).to(args.device))
 
 
-def load_run(run, device="cpu"):
+def load_run(run, device="cpu", raw=False):
     """The configuration and the networks, in evaluation mode, of a run directory. UserError if it holds none."""
-    return data.load_run(run, MODEL, build, device)
+    return data.load_run(run, build, parse_args([]), device, raw)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -356,9 +366,9 @@ def parse_args(argv=None):
     add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
+    add("--ema", type=float, default=0.999, metavar="X", help="decay of the averaged weights; training is the same")
     add("--eval-videos", type=data.positive, metavar="N", help="evaluate on N videos of the test split (default all)")
-    parser.set_defaults(**PAPER)
-    return data.parse_run(parser, argv)
+    return data.parse_run(parser, {"paper": PAPER}, argv)
 
 
 def main(argv=None):
@@ -367,10 +377,11 @@ def main(argv=None):
         if args.eval:
             import metrics
 
-            videos = ["--videos", str(args.eval_videos)] if args.eval_videos else []
-            return metrics.main(["bounds", args.out, "--seed", str(args.seed), "--device", args.device, *videos])
+            options = ["--videos", str(args.eval_videos)] if args.eval_videos else []
+            options += ["--raw"] if args.raw else []
+            return metrics.main(["bounds", args.out, "--seed", str(args.seed), "--device", args.device, *options])
         run = Path(args.out) if args.sample else train(args)
-        config, nets = load_run(run, args.device)
+        config, nets = load_run(run, args.device, args.raw)
         generator = data.seeded(args.seed, args.device)
         if args.sample:
             data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))

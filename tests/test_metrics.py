@@ -524,7 +524,7 @@ def toy_model(entangled=False, infers=False, dark=False):
         return {"content": content, "motion": motion}
 
     model = types.ModuleType("toymodel")
-    model.load_run = lambda run, device="cpu": ({"iteration": 5}, torch.nn.ModuleDict())
+    model.load_run = lambda run, device="cpu", raw=False: ({"iteration": 5}, torch.nn.ModuleDict())
     model.sample = sample
     if infers:
         model.infer = infer
@@ -672,7 +672,7 @@ def save_noise(run, n, frames=9, **made):
 def test_samples_are_taken_by_their_checkpoint_and_not_by_their_time(toy, tmp_path, capsys):
     run = toy()
     drawn, weights = metrics.run_clips(run, 4, 9, 0, "cpu")
-    assert weights == {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt"), "seeds": [0]}
+    assert weights == {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt"), "raw": False, "seeds": [0]}
     save_noise(run, 6, frames=12, seed=3)
     noise = torch.from_numpy(data.read_samples(run / "samples.npy")[:4, :9].copy())
 
@@ -714,7 +714,7 @@ def test_weights_that_a_training_saves_meanwhile(toy):
     run, model = toy(), sys.modules["toymodel"]
     loads = []
 
-    def load_run(folder, device="cpu"):
+    def load_run(folder, device="cpu", raw=False):
         loads.append((run / "checkpoint.pt").read_bytes())
         (run / "checkpoint.pt").write_bytes(b"saved later")
         return {"iteration": len(loads)}, torch.nn.ModuleDict()
@@ -722,7 +722,7 @@ def test_weights_that_a_training_saves_meanwhile(toy):
     model.load_run = load_run
     weights = metrics.load_model(run, "cpu")[2]
     assert loads == [b"the weights", b"saved later"]
-    assert weights == {"iteration": 2, "checkpoint": data.file_sum(run / "checkpoint.pt")}
+    assert weights == {"iteration": 2, "checkpoint": data.file_sum(run / "checkpoint.pt"), "raw": False}
 
 
 def test_every_result_says_which_weights_it_is_of(toy, toy_root):

@@ -18,9 +18,9 @@ import rjgan  # noqa: E402
 def test_blurred_and_frozen():
     checks = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2.0 - 1
     checks = checks.expand(2, 4, 3, 8, 8)
-    assert torch.equal(probe.blurred(checks), torch.zeros(2, 4, 3, 8, 8))  # fine detail goes,
+    assert torch.equal(probe.metrics.blurred(checks), torch.zeros(2, 4, 3, 8, 8))  # fine detail goes,
     flat = torch.rand(2, 4, 3, 1, 1).expand(2, 4, 3, 8, 8)
-    assert torch.allclose(probe.blurred(flat), flat)  # and the rest stays
+    assert torch.allclose(probe.metrics.blurred(flat), flat)  # and the rest stays
     clips = torch.rand(2, 4, 3, 8, 8)
     assert torch.equal(probe.frozen(clips), clips[:, [0, 0, 0, 0]])
 

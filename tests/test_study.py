@@ -147,7 +147,7 @@ def test_runs(models, tmp_path, monkeypatch):
     """Videos are a run's samples, else drawn; images are its summary frames; real clips come from the run's data."""
     (tmp_path / "fakegan.py").write_text(
         "import torch\n"
-        "def load_run(run, device='cpu'):\n"
+        "def load_run(run, device='cpu', raw=False):\n"
         "    return {'iteration': 3}, None\n"
         "def sample(nets, n, frames, generator):\n"
         "    return {'videos': torch.full((n, frames, 3, 16, 16), -1.0), 'images': torch.full((n, 3, 16, 16), 1.0)}\n"
@@ -165,7 +165,7 @@ def test_runs(models, tmp_path, monkeypatch):
     checks = set(key["checks"])
     shown = [picture(address) for i in set(range(5)) - checks for address in trial["clips"][i]]
     assert all((image == 0).all() and image.shape == (SIZE, T * SIZE, 3) for image in shown)
-    weights = [{"iteration": 3, "checkpoint": data.file_sum(run / "checkpoint.pt")} for run in runs]
+    weights = [{"iteration": 3, "checkpoint": data.file_sum(run / "checkpoint.pt"), "raw": False} for run in runs]
     assert made["weights"] == [of | {"seeds": [seed]} for seed, of in enumerate(weights)]
     for run, model, of in zip(runs, models, weights, strict=False):
         data.save_samples(run / "samples.npy", np.load(model), seed=0, **of)
@@ -184,7 +184,7 @@ def test_a_run_against_itself(models, tmp_path, monkeypatch):
     """Does not show the same draws on both sides, whether they were saved or not."""
     (tmp_path / "noisegan.py").write_text(
         "import torch\n"
-        "def load_run(run, device='cpu'):\n"
+        "def load_run(run, device='cpu', raw=False):\n"
         "    return {'iteration': 3}, None\n"
         "def sample(nets, n, frames, generator):\n"
         "    return {key: torch.rand(n, *shape, 3, 16, 16, generator=generator) for key, shape in "

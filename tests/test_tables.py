@@ -215,7 +215,7 @@ def test_a_figure_is_a_picture_that_its_model_makes(tmp_path):
         folder = tmp_path / model.MODEL
         model.save_figures(nets, folder / "figures", shown, data.seeded(0))
         args.out = str(folder)
-        data.Run(args, nets, {}, data.seeded(0), model.sample, model.filmstrip).show(7)
+        data.Run(args, nets, nets, {}, data.seeded(0), model.sample, model.filmstrip).show(7)
         made[model.MODEL] = {str(path.relative_to(folder)) for path in folder.glob("*/*")}
     for name, (_, _, variant, picture) in figures.FIGURES.items():
         assert picture.format(7) in made.get(variant, made["rjgan"]), name

@@ -1,0 +1,103 @@
+"""What the recipe of today does in a few core-minutes: preset fast against the paper's recipe, and without each part.
+
+    python benchmarks/quality.py --recipes paper fast --seeds 3 --json docs/results/quality-faces.json
+    python benchmarks/quality.py --recipes fast no-penalty no-images ... --seeds 1 --json docs/results/ablation-faces.json
+
+Each run trains on one thread, stops at shares of its iterations, and is scored there: FVD, blurred FVD (all clips at
+half the size and back) and the Inception Score of frames, of averaged and, for the paper's recipe, of raw weights.
+core_seconds is the time on the processor of all training commands so far. A run that was stopped goes on.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+FAST = "--preset fast"
+RECIPES = {  # the flags of rjgan.py
+    "paper": "--size {size} --width 16 --batch 8 --iters {paper_iters}",
+    "fast": FAST,
+    "no-images": f"{FAST} --image-iters 0",
+    "no-pairing": f"{FAST} --loss gan",
+    "no-penalty": f"{FAST} --penalty 0",
+    "batch-norm": f"{FAST} --batch-norm on",
+    "transposed": f"{FAST} --upsample transposed",
+    "narrow-generator": f"{FAST} --g-width 16",
+    "whole-clips": f"{FAST} --clip-scale 1",
+}
+SCORES = {"fvd": ("fvd.json", "fvd"), "blurred": ("fvd-blur.json", "fvd"), "is": ("is.json", None)}
+
+
+def run(*words):
+    """A command of the project on one thread; its seconds on the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *map(str, words)], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def score(out, n, raw):
+    """{metric: value} of a run: FVD and blurred FVD of n clips, their floors, the Inception Score of frames."""
+    more, found = ["--raw"] if raw else [], {}
+    for blur in ([], ["--blur"]):
+        run("metrics.py", "fvd", out, "--n", n, *blur, *more)
+        result = json.loads((out / f"fvd{'-raw' * raw}{'-blur' * bool(blur)}.json").read_text())
+        found |= {"blurred" if blur else "fvd": result["fvd"], "blurred_floor" if blur else "floor": result["floor"]}
+    run("metrics.py", "is", out, *more)
+    result = json.loads((out / f"is{'-raw' * raw}.json").read_text())
+    return found | {"is": result["frames"]["is"], "is_real": result["real"]["is"]}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    add = parser.add_argument
+    add("--recipes", nargs="+", choices=RECIPES, default=["paper", "fast"], help="what to train (default paper fast)")
+    add("--seeds", type=int, default=3, help="runs of each (default 3)")
+    add("--shares", type=float, nargs="+", default=[0.5, 1.0], help="of the iterations, where to score (0.5 1)")
+    add("--iters", type=int, required=True, help="of preset fast and of its ablations")
+    add("--paper-iters", type=int, required=True, help="of the paper's recipe: as many as take the same time")
+    add("--size", type=int, default=32, help="pixels of a frame's side (default 32)")
+    add("--n", type=int, default=256, help="clips of FVD (default 256)")
+    add("--data", default="faces", help="data set (default faces)")
+    add("--data-root", default="data", help="folder of the data sets (default data)")
+    add("--runs", type=Path, default=Path("runs/quality"), help="folder of the runs (default runs/quality)")
+    add("--json", type=Path, required=True, help="where the numbers are kept; what is there is not measured again")
+    args = parser.parse_args(argv)
+    rows = json.loads(args.json.read_text())["rows"] if args.json.exists() else []
+    for seed in range(args.seeds):
+        for recipe in args.recipes:
+            iters = args.paper_iters if recipe == "paper" else args.iters
+            flags = RECIPES[recipe].format(size=args.size, paper_iters=iters).split()
+            flags += ["--size", args.size, "--data", args.data, "--data-root", args.data_root, "--seed", seed]
+            out, spent = args.runs.absolute() / args.data / f"{recipe}-{seed}", 0.0
+            for stop in [round(share * iters) for share in args.shares]:
+                done = [row for row in rows if (row["recipe"], row["seed"], row["iterations"]) == (recipe, seed, stop)]
+                if done:
+                    spent = done[0]["core_seconds"]
+                    continue
+                start = ["--resume"] if spent else [*flags, "--overwrite", "--sample-every", iters, "--device", "cpu"]
+                spent += run("rjgan.py", *start, "--iters", stop, "--out", out)
+                for raw in (False, True) if recipe == "paper" else (False,):
+                    row = {"recipe": recipe, "seed": seed, "iterations": stop, "raw": raw}
+                    rows.append(row | {"core_seconds": round(spent, 1)} | score(out, args.n, raw))
+                    print(rows[-1], flush=True)
+                args.json.parent.mkdir(parents=True, exist_ok=True)
+                made = {"data": args.data, "size": args.size, "n": args.n, "recipes": RECIPES, "rows": rows}
+                args.json.write_text(json.dumps(made, indent=1) + "\n")
+    for recipe in args.recipes:
+        last = [
+            row for row in rows if row["recipe"] == recipe and row["iterations"] == max(r["iterations"] for r in rows)
+        ]
+        print(recipe, {key: round(float(np.median([row[key] for row in last])), 1) for key in SCORES if last})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""Averaged weights; the recipe of preset fast: losses, penalties, networks, images first; and the presets."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import assert_equal, checkpoint, terms_of, train
+from torch import nn
+
+import data
+import dsa
+import metrics
+import mocogan
+import rjgan
+import rjvae
+import rmocogan
+
+FAST = (
+    "--loss relativistic --penalty 1 --batch-norm off --noise 0 --clip-scale 2 --upsample bilinear --g-width 12".split()
+)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Averaged weights
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", [mocogan, rmocogan, rjgan, dsa, rjvae], ids=lambda file: file.__name__)
+def test_averages_are_those_of_a_loop(file, argv, monkeypatch):
+    """Every weight and every buffer of BatchNorm, by hand from what the networks were after each iteration."""
+    seen, original = [], file.average
+    flags = argv("--iters", 4, "--ema", 0.25, *(["--frames", 8] if file in (dsa, rjvae) else []))
+
+    def watched(ema, nets, decay):
+        seen.append({name: value.clone() for name, value in nets.state_dict().items()})
+        original(ema, nets, decay)
+
+    torch.manual_seed(0)
+    args = file.parse_args(flags)
+    mean = file.build(args).state_dict()  # the average begins with the networks as they are made
+    monkeypatch.setattr(file, "average", watched)
+    run = train(file, flags)
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    for i, now in enumerate(seen, 1):
+        decay = min(0.25, (1 + i) / (10 + i))
+        mean = {k: decay * v + (1 - decay) * now[k] if v.is_floating_point() else now[k] for k, v in mean.items()}
+    assert state["ema"] and {name.split(".")[0] for name in state["ema"]} >= {
+        "rjvae": {"Decoder", "Prior", "Encoder", "Posterior"}, "dsa": {"Decoder", "Prior", "Encoder", "Posterior"}
+    }.get(file.MODEL, {"G_I", "R_M"})  # fmt: skip
+    for name, value in state["ema"].items():
+        torch.testing.assert_close(value, mean[name], rtol=1e-4, atol=1e-6)
+    changed = [name for name, value in state["ema"].items() if not torch.equal(value, state["nets"][name])]
+    assert any("running" in name for name in changed) and any("weight" in name for name in changed)
+
+
+def test_training_does_not_depend_on_the_average(gan, argv):
+    a, b = (checkpoint(train(gan, argv("--iters", 4, "--ema", ema, out=str(ema)))) for ema in (0.999, 0))
+    assert_equal(*({k: v for k, v in state.items() if not k.startswith("/ema/")} for state in (a, b)))
+    for name in [name for name in b if name.startswith("/ema/")]:  # without decay it is what was trained
+        assert torch.equal(b[name], b[name.replace("/ema/", "/nets/")])
+
+
+def test_who_uses_which_weights(gan, argv):
+    run = train(gan, argv("--iters", 3))
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    for raw, expected in ((True, state["nets"]), (False, state["nets"] | state["ema"])):
+        nets = gan.load_run(run, raw=raw)[1].state_dict()
+        assert all(torch.equal(nets[name], value) for name, value in expected.items())
+    videos = {}
+    for flags in ((), ("--raw",)):
+        assert gan.main(["--out", str(run), "--sample", "4", *flags]) == 0
+        videos[flags] = np.load(run / "samples.npy")
+        raw = bool(flags)
+        assert json.loads((run / "samples.json").read_text())["raw"] is raw
+        sets, weights = metrics.run_clips(run, 4, 16, 0, "cpu", raw=raw)
+        assert weights["raw"] is raw and (sets[0].numpy() == videos[flags]).all()
+        other, weights = metrics.run_clips(run, 4, 16, 0, "cpu", raw=not raw)  # samples.npy is of the other weights
+        assert weights["raw"] is not raw and "samples" not in weights and (other[0].numpy() != videos[flags]).any()
+    assert (videos[()] != videos["--raw",]).any()
+
+
+def test_a_checkpoint_without_averages_goes_on(gan, argv):
+    """As they were written before there were averages: these start where it is resumed, and training is the same."""
+    straight = checkpoint(train(gan, argv("--iters", 4, out="straight")))
+    run = train(gan, argv("--iters", 2, out="old"))
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    del state["ema"]
+    for flag in ("loss", "penalty", "batch_norm", "clip_scale", "upsample", "g_width", "ema", "preset", "betas"):
+        del state["config"][flag]
+    torch.save(state, run / "checkpoint.pt")
+    nets = gan.load_run(run)[1].state_dict()
+    assert all(torch.equal(nets[name], value) for name, value in state["nets"].items())
+    resumed = checkpoint(train(gan, ["--out", str(run), "--resume", "--iters", "4"]))
+    assert_equal(*({k: v for k, v in part.items() if not k.startswith("/ema/")} for part in (straight, resumed)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Losses and penalties
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Quadratic(nn.Module):
+    """D(x) = a sum x^2 + b sum x, as two patches that are alike, so that a gradient is 2 a x + b by hand."""
+
+    def __init__(self, a, b):
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.tensor(a)), nn.Parameter(torch.tensor(b))
+
+    def forward(self, x):
+        x = x.flatten(1)
+        return (self.a * x.square().sum(1) + self.b * x.sum(1))[:, None, None, None].expand(-1, 1, 2, 1)
+
+
+def batches(gan, seed=0):
+    """Stub discriminators, and a real and a fake batch of every term."""
+    nets = nn.ModuleDict({"D_I": Quadratic(0.3, -0.7), "D_V": Quadratic(-0.2, 0.4)})
+    generator = data.seeded(seed)
+    shapes = {term: (5, 16, 3, 4, 4) if term == "clips" else (5, 3, 4, 4) for term in terms_of(gan)}
+    return nets, *({t: torch.randn(s, generator=generator) for t, s in shapes.items()} for _ in range(2))
+
+
+def test_relativistic_losses(gan):
+    nets, real, fake = batches(gan)
+    for better, worse in ((real, fake), (fake, real)):
+        losses = gan.relativistic_losses(nets, better, worse)
+        assert list(losses) == list(terms_of(gan))
+        for term, loss in losses.items():
+            D = nets[gan.TERMS[term]]
+            pairs = [torch.sigmoid(D(better[term][i : i + 1]) - D(worse[term][i : i + 1])).mean() for i in range(5)]
+            assert loss.item() == pytest.approx(-sum(p.log().item() for p in pairs) / 5, rel=1e-5)
+
+
+def test_penalties_equal_the_gradient_by_hand(gan):
+    nets, real, fake = batches(gan)
+    penalties = gan.gradient_penalties(nets, real, fake)
+    assert list(penalties) == list(terms_of(gan))
+    for term, penalty in penalties.items():
+        D, expected = nets[gan.TERMS[term]], 0
+        for x in (real[term], fake[term]):
+            expected = expected + (2 * D.a * x + D.b).square().flatten(1).sum(1).mean()
+        torch.testing.assert_close(penalty, expected)
+        ours = torch.autograd.grad(penalty, [D.a, D.b], retain_graph=True)
+        theirs = torch.autograd.grad(expected, [D.a, D.b])
+        for one, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_a_penalty_reaches_all_of_D_and_none_of_G(gan, argv):
+    args = gan.parse_args(argv(*FAST))
+    torch.manual_seed(0)
+    nets = gan.build(args)
+    videos = data.from_arrays("noise", list(np.random.default_rng(0).integers(0, 256, (4, 20, 32, 32, 3), np.uint8)))
+    real = gan.real_batch(videos, videos, args, data.seeded(0))
+    fake = gan.fake_batch(nets, args, torch.tensor([16]), 16, data.seeded(0))
+    sum(gan.gradient_penalties(nets, real, fake).values()).backward()
+    for name, p in nets.named_parameters():
+        if name.startswith(("G_I.", "R_M.")):
+            assert p.grad is None, name
+        elif not name.endswith("bias"):  # a bias moves D's gradient only where it moves the kinks of LeakyReLU
+            assert p.grad.abs().max() > 0, name
+
+
+def test_penalties_come_every_few_iterations_with_their_weight(gan, argv, monkeypatch):
+    given, original = [], gan.update
+    monkeypatch.setattr(gan, "update", lambda *a: given.append(a[4:]) or original(*a))
+    run = train(gan, argv(*FAST, "--penalty", 0.5, "--iters", 9, "--log-every", 1))
+    assert [penalty for _, penalty in given] == [0, 0, 0, 2.0, 0, 0, 0, 2.0, 0] and all(flag for flag, _ in given)
+    rows = data.read_log(run / "log.csv")
+    assert [np.isfinite(row["R_frames"]) for row in rows] == [i % 4 == 0 for i in range(1, 10)]
+
+
+def test_update_descends_the_loss_and_half_the_penalty(gan):
+    """One step of gradient descent on D: the sum of the losses and of half the weighted penalties, by autograd."""
+    nets, real, fake = batches(gan)
+    nets["G_I"], nets["R_M"] = nn.Linear(1, 1), nn.Linear(1, 1)
+    fake = {term: x + 0 * nets["G_I"].weight.sum() for term, x in fake.items()}
+    losses = gan.relativistic_losses(nets, real, {term: x.detach() for term, x in fake.items()})
+    penalties = gan.gradient_penalties(nets, real, fake)
+    total = sum(losses.values()) + 3.0 / 2 * sum(penalties.values())
+    parameters = [*nets["D_I"].parameters(), *nets["D_V"].parameters()]
+    expected = [p - 0.01 * g for p, g in zip(parameters, torch.autograd.grad(total, parameters), strict=True)]
+    optimizers = {"D": torch.optim.SGD(parameters, 0.01), "G": torch.optim.SGD(nets["G_I"].parameters(), 0.01)}
+    gan.update(nets, optimizers, real, fake, True, 3.0)
+    for p, value in zip(parameters, expected, strict=True):
+        torch.testing.assert_close(p.detach(), value.detach())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Networks
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_networks_of_the_recipe(gan, argv):
+    nets = gan.build(gan.parse_args(argv(*FAST)))
+    kinds = [type(layer) for layer in [*nets["D_I"].modules(), *nets["D_V"].modules()]]
+    assert not {nn.BatchNorm2d, nn.BatchNorm3d} & set(kinds)
+    assert all(layer.sigma == 0 for name in ("D_I", "D_V") for layer in nets[name].modules() if hasattr(layer, "sigma"))
+    assert nets["G_I"].net[0].out_channels == 12 * 4 and nets["D_I"].net[1].out_channels == 8
+    assert [type(layer) for layer in nets["G_I"].net][-3:] == [nn.Upsample, nn.Conv2d, nn.Tanh]
+    assert nets["G_I"](torch.zeros(2, 3, 60)).shape == (2, 3, 3, 32, 32)
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_video_discriminator_sees_means_of_2x2_pixels(gan, argv, size):
+    net = gan.build(gan.parse_args(argv(*FAST, "--size", size, "--width", 4)))["D_V"]
+    x = torch.randn(2, 16, 3, size, size, generator=data.seeded(0))
+    assert net(x).shape == (2, 1, 1, 1, 1)
+    means = F.avg_pool2d(x.flatten(0, 1), 2).repeat_interleave(2, -1).repeat_interleave(2, -2).unflatten(0, (2, 16))
+    torch.testing.assert_close(net(x), net(means))
+    assert not torch.allclose(net(x), net(x + 0.1))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Images first
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_iterations_see_images_alone(argv, monkeypatch):
+    given, original = [], rjgan.update
+    monkeypatch.setattr(rjgan, "update", lambda *a: given.append({t: len(x) for t, x in a[2].items()}) or original(*a))
+    train(rjgan, argv("--iters", 5, "--image-iters", 3, "--image-batch", 5))
+    assert given == [{"summary": 5}] * 3 + [{"frames": 2, "clips": 2, "summary": 2}] * 2
+
+
+def test_images_first_touch_only_their_networks(argv):
+    torch.manual_seed(0)
+    flags = argv("--iters", 3, "--image-iters", 3)
+    fresh = rjgan.build(rjgan.parse_args(flags)).state_dict()
+    nets = torch.load(train(rjgan, flags) / "checkpoint.pt", weights_only=True)["nets"]
+    for name in ("R_M", "D_V"):
+        assert all(torch.equal(nets[key], fresh[key]) for key in fresh if key.startswith(name)), name
+    for name in ("G_I", "D_I"):
+        assert not any(torch.equal(nets[key], fresh[key]) for key in fresh if key.startswith(name)), name
+
+
+def test_the_baselines_have_no_images_first(argv, fails):
+    for file in (mocogan, rmocogan):
+        fails(file.main, argv("--image-iters", 3), "--image-iters")
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4])
+def test_exact_resume_across_the_end_of_images(argv, cut):
+    flags = (*FAST, "--image-iters", 3, "--image-batch", 3, "--penalty", 0.5)
+    straight = train(rjgan, argv(*flags, "--iters", 6, out="straight"))
+    train(rjgan, argv(*flags, "--iters", cut, out="parts"))
+    parts = train(rjgan, ["--out", argv(out="parts")[-1], "--resume", "--iters", "6"])
+    assert_equal(checkpoint(straight), checkpoint(parts))
+
+
+@pytest.mark.parametrize("flag", ["--loss relativistic", "--penalty 1", "--batch-norm off", "--clip-scale 2",
+                                  "--upsample bilinear", "--g-width 12", "--betas 0 0.99", "--ema 0.9"])  # fmt: skip
+def test_exact_resume_with_each_part(gan, argv, flag):
+    straight = train(gan, argv(*flag.split(), "--iters", 6, out="straight"))
+    train(gan, argv(*flag.split(), "--iters", 3, out="parts"))
+    parts = train(gan, ["--out", argv(out="parts")[-1], "--resume", "--iters", "6"])
+    assert_equal(checkpoint(straight), checkpoint(parts))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Presets
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_presets_set_the_defaults_and_a_flag_beats_them(gan):
+    paper, fast = gan.parse_args([]), gan.parse_args(["--preset", "fast"])
+    assert paper.preset == "paper" and {key: vars(paper)[key] for key in gan.PAPER} == gan.PAPER
+    assert {key: vars(fast)[key] for key in gan.FAST} == gan.FAST
+    assert {key: vars(fast)[key] for key in gan.PAPER.keys() - gan.FAST.keys()} == {
+        key: value for key, value in gan.PAPER.items() if key not in gan.FAST
+    }
+    for flags in (["--preset", "fast", "--width", "5"], ["--width", "5", "--preset", "fast"]):
+        args = gan.parse_args(flags)
+        assert args.width == 5 and args.lr == gan.FAST["lr"]
+
+
+def test_presets_are_printed_saved_and_resumed(gan, argv, capfd, fails):
+    small = ("--preset", "fast", "--image-iters", 1)[: 4 if gan is rjgan else 2]
+    run = train(gan, argv(*small))
+    config = json.loads((run / "config.json").read_text())
+    assert config["preset"] == "fast" and config["loss"] == "relativistic" and config["width"] == 8
+    assert json.dumps(config, indent=2) in capfd.readouterr().out
+    train(gan, ["--out", str(run), "--resume", "--iters", "3"])
+    again = json.loads((run / "config.json").read_text())
+    assert {key for key in config if config[key] != again[key]} == {"iters", "resume"}
+    fails(gan.main, ["--out", str(run), "--resume", "--preset", "paper"], "with --preset fast, not paper")
+
+
+def test_flags_of_a_network_cannot_change_on_resume(gan, argv, fails):
+    run = train(gan, argv())
+    for change in ("--g-width 12", "--upsample bilinear", "--batch-norm off", "--clip-scale 2"):
+        flag, value = change.split()
+        fails(gan.main, ["--out", str(run), "--resume", "--iters", "3", flag, value], f"not {value}: --resume cannot")

@@ -1,7 +1,7 @@
 """What the recipe of today does in a few core-minutes: preset fast against the paper's recipe, and without each part.
 
-    python benchmarks/quality.py --recipes paper fast --seeds 3 --json docs/results/quality-faces.json
-    python benchmarks/quality.py --recipes fast no-penalty no-images ... --seeds 1 --json docs/results/ablation-faces.json
+    python benchmarks/quality.py --iters 9000 --paper-iters 5000 --json quality.json
+    python benchmarks/quality.py --iters 9000 --paper-iters 5000 --recipes fast no-penalty --seeds 1 --json ablation.json
 
 Each run trains on one thread, stops at shares of its iterations, and is scored there: FVD, blurred FVD (all clips at
 half the size and back) and the Inception Score of frames, of averaged and, for the paper's recipe, of raw weights.
@@ -31,7 +31,6 @@ RECIPES = {  # the flags of rjgan.py
     "narrow-generator": f"{FAST} --g-width 16",
     "whole-clips": f"{FAST} --clip-scale 1",
 }
-SCORES = {"fvd": ("fvd.json", "fvd"), "blurred": ("fvd-blur.json", "fvd"), "is": ("is.json", None)}
 
 
 def run(*words):
@@ -92,10 +91,10 @@ def main(argv=None):
                 made = {"data": args.data, "size": args.size, "n": args.n, "recipes": RECIPES, "rows": rows}
                 args.json.write_text(json.dumps(made, indent=1) + "\n")
     for recipe in args.recipes:
-        last = [
-            row for row in rows if row["recipe"] == recipe and row["iterations"] == max(r["iterations"] for r in rows)
-        ]
-        print(recipe, {key: round(float(np.median([row[key] for row in last])), 1) for key in SCORES if last})
+        of = [row for row in rows if row["recipe"] == recipe]
+        last = [row for row in of if row["iterations"] == max(row["iterations"] for row in of)]
+        medians = {key: round(float(np.median([row[key] for row in last])), 2) for key in ("fvd", "blurred", "is")}
+        print(f"{recipe:18} medians of {len(last)}: {medians}")
     return 0
 
 

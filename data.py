@@ -19,6 +19,7 @@ import datetime
 import functools
 import hashlib
 import http.client
+import io
 import json
 import math
 import os
@@ -35,17 +36,30 @@ import zipfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms
 from torchvision.utils import make_grid
 from tqdm import tqdm
+
+# Every command imports this module: what the terminal's encoding lacks in a name is printed escaped, and ends nothing.
+if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class UserError(Exception):
     """What a user can get wrong: its text is one clear line. Every `main` prints it and exits with status 2."""
+
+    def __str__(self):
+        return printable(super().__str__())
+
+
+def printable(text):
+    """`text` on one line, whatever stands in the names of files: line breaks, a terminal's orders, stray bytes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -98,7 +112,8 @@ class Videos:
         mask = (self.lengths >= length).cpu().numpy()
         if not mask.any():
             longest = int(self.lengths.max())
-            raise UserError(f"clips span {length} frames, and the longest video of {self.name} has {longest}")
+            fits = "--stride 1 or fewer --frames may fit"
+            raise UserError(f"clips span {length} frames, and the longest video of {self.name} has {longest}: {fits}")
         return self.subset(mask)
 
     def to(self, device):
@@ -244,6 +259,110 @@ def take_split(videos, test, split):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# People's files: one search, and one way to open a picture (tools/prepare.py opens films)
+# ---------------------------------------------------------------------------------------------------------------------
+
+IMAGES = ".png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .webp .tif .tiff .ppm .pgm .pnm .avif .jp2 .tga"
+FILMS = ".mp4 .m4v .mov .qt .avi .mkv .webm .mpg .mpeg .m2v .vob .ts .mts .m2ts .wmv .asf .flv .3gp .3g2 .ogv .dv .gif"
+IMAGE_SUFFIXES, FILM_SUFFIXES = set(IMAGES.split()), set(FILMS.split())
+# what systems put beside one's own folders, apart from hidden ones
+ASIDE = {"__macosx", "@eadir", "@recycle", "#recycle", "$recycle.bin", "lost+found", "system volume information"}
+TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
+TURNS = dict(enumerate(TURNS.split(), 2))  # what EXIF's orientations 2 to 8 ask for
+
+
+def natural(path):
+    """Sort key that puts frame10 after frame9, and is the same on every machine."""
+    path = str(path)
+    return [int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", path)], path
+
+
+def cannot_open(error):
+    raise UserError(f"cannot open {error.filename}: {error.strerror}")
+
+
+def walk(top, onerror=cannot_open):
+    """(folder, its files) of `top` and of every folder below it, in natural order: the one search for people's files.
+
+    Passed over are hidden files and folders and those ASIDE. Links are followed; a folder that can be reached in
+    several ways is given once, so loops end. onerror: called with the OSError of a folder that cannot be opened.
+    """
+    seen = set()
+    for folder, subfolders, files in os.walk(top, onerror=onerror, followlinks=True):
+        subfolders[:], files = (
+            sorted((name for name in names if name[0] != "." and name.lower() not in ASIDE), key=natural)
+            for names in (subfolders, files)
+        )
+        if (real := os.path.realpath(folder)) in seen:
+            subfolders.clear()
+            continue
+        seen.add(real)
+        yield Path(folder), [Path(folder, name) for name in files]
+
+
+def having(suffixes, files):
+    """Those of `files` that end in one of `suffixes`, in any case."""
+    return [file for file in files if file.suffix.lower() in suffixes]
+
+
+def flatten(image, orientation, mode):
+    """A Pillow image in `mode` (RGB, L or RGBA), turned by its EXIF orientation; what is transparent lies on white."""
+    if mode != "RGBA" and image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert(mode)
+    return image.transpose(Image.Transpose[TURNS[orientation]]) if orientation in TURNS else image
+
+
+@functools.lru_cache(8)
+def to_srgb(profile, mode):
+    """The transform from a colour profile, the bytes of its file, to sRGB; None where there is nothing to do."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" not in ImageCms.getProfileDescription(profile):
+            return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        pass  # broken, or of other colours than the picture: viewers ignore it
+    return None
+
+
+def open_image(path, mode="RGB", least=None):
+    """A picture file as a Pillow image of `mode` (RGB, L or RGBA), as a viewer shows it.
+
+    Upright, by its EXIF orientation; scaled to eight bits, not clipped; colours of a profile as sRGB; on white where it
+    is transparent (in RGBA: as it is); of an animation the first frame. A JPEG is decoded at the smallest of 1/8, 1/4,
+    1/2 and 1 of its size that leaves `least` px to each side: the decoder then skips most of its work.
+    An unreadable file raises whatever its decoder raises.
+    """
+    with Image.open(path) as image:
+        if least:
+            image.draft(mode, (least, least))
+        image.load()
+        orientation = None
+        with contextlib.suppress(Exception):  # damaged EXIF in a sound picture
+            orientation = image.getexif().get(0x0112)
+        if image.mode[0] in "IF":  # grey of more than eight bits
+            bits = getattr(image, "tag_v2", {}).get(258, (16,))[0]  # a TIFF says; elsewhere Pillow gives 16
+            if image.mode == "F" or bits > 16:
+                raise ValueError(f"grey of {image.mode} {bits} bits has no known white: save it in 8 or 16 bits")
+            image = Image.fromarray((np.asarray(image) * (255 / (2**bits - 1))).round().clip(0, 255).astype(np.uint8))
+        elif mode == "RGB" and (profile := image.info.get("icc_profile")):
+            if image.mode == "P":
+                image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            if transform := to_srgb(profile, image.mode):
+                image = ImageCms.applyTransform(image, transform)
+        return flatten(image, orientation, mode)
+
+
+def read_image(path, mode="RGB"):
+    """`open_image` as uint8 (H, W, 3), with mode RGBA (H, W, 4); UserError naming the file if it is unreadable."""
+    try:
+        return np.asarray(open_image(path, mode))
+    except Exception as error:  # decoders raise what they like
+        raise UserError(f"cannot read the image {path}: {error or type(error).__name__}") from None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # faces: the built-in data set
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -256,7 +375,7 @@ def load_faces(root, size, split):
             from tools.faces import draw_faces
         except ImportError:
             raise UserError("the faces are drawn by tools/faces.py, which is not here; give --data a path") from None
-        print(f"drawing the faces, once: {folder}")
+        print(printable(f"drawing the faces, once: {folder}"))
         bar = functools.partial(tqdm, desc="faces", unit="video", disable=None)
         frames, lengths, labels, classes = draw_faces(size, progress=bar)
         write_prepared(folder, frames, lengths, labels, classes, np.flatnonzero(labels["subject"] % 5 == 4))
@@ -271,23 +390,14 @@ WEIZMANN_ACTIONS = {0: "one-hand wave", 1: "two-hand wave", 3: "jumping jack", 4
 WEIZMANN_FILES = [f"{action}/{i:08d}.jpg" for i in range(72) for action in [(1, 0, 3, 4)[i % 8 // 2]]]
 
 
-def read_image(path, mode="RGB"):
-    """A picture file as uint8 (H, W, 3), with mode RGBA (H, W, 4); UserError naming the file if it is unreadable."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert(mode))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise UserError(f"cannot read the image {path}: {error}") from None
-
-
 def downloaded(name, root, files):
     """The folder ROOT/NAME, if all `files` are in it; UserError saying how to get them if not."""
-    folder = Path(root) / name
+    folder = Path(root).absolute() / name
     missing = [file for file in files if not (folder / file).is_file()]
     if missing:
         raise UserError(
             f"no {name} data in {folder}: {len(missing)} of {len(files)} files missing, {missing[0]} the first; "
-            f"python data.py download {name} --data-root {root} fetches them"
+            f"python data.py download {name} --data-root {quote(str(root))} fetches them"
         )
     return folder
 
@@ -387,20 +497,6 @@ def load_sprites(root, size, split):
 # Anybody's videos: a folder of video folders, or an .npy file
 # ---------------------------------------------------------------------------------------------------------------------
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm"}
-
-
-def natural(path):
-    """Sort key that puts frame10 after frame9."""
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", str(path))]
-
-
-def image_files(folder):
-    """The picture files directly in `folder`, in natural order."""
-    # a macOS archive has a hidden ._NAME beside each NAME
-    files = (p for p in Path(folder).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
-    return sorted(files, key=natural)
-
 
 def square(frames):
     """The largest centred square of (..., H, W, C)."""
@@ -411,19 +507,37 @@ def square(frames):
 
 
 def load_path(path, size, split):
-    """A folder of video folders of images, or an .npy of shape (N, T, H, W, C) uint8; every tenth video is for test."""
+    """A folder of video folders of images, at any depth, or an .npy of shape (N, T, H, W, C) uint8.
+
+    Every tenth video is for test. UserError, with the next command, for what else people give.
+    """
     path = Path(path)
+    folder = (path if path.is_dir() else path.parent).resolve()
+    if (folder / "index.json").is_file() and (folder / "frames.npy").is_file():
+        name, _, prepared = folder.name.rpartition("-")
+        flags = f"--data {quote(name)} --data-root {quote(str(folder.parent))} --size {prepared}"
+        raise UserError(f"{path} is a prepared set: give {flags}")
+    if path.suffix.lower() in FILM_SUFFIXES and not path.is_dir():
+        raise UserError(f"{path} is a film: put films into a folder, then python data.py prepare folder --source DIR")
     if path.is_dir():
-        layout = f"expected {path}/VIDEO/FRAME.png (or .jpg), one folder a video"
-        folders = {folder: image_files(folder) for folder in sorted(filter(Path.is_dir, path.iterdir()), key=natural)}
+        tree = list(walk(path))
+        folders = {folder: having(IMAGE_SUFFIXES, files) for folder, files in tree}
+        loose = folders.pop(path)
         folders = {folder: files for folder, files in folders.items() if files}
+        films = sum(len(having(FILM_SUFFIXES, files)) for _, files in tree)
+        others = f"{len(loose)} pictures in no folder of their own and {films} films"
+        if films:
+            others += f", which python data.py prepare folder --source {quote(str(path))} reads"
         if not folders:
-            raise UserError(f"no videos in {path}: {layout}")
+            layout = f"expected {path}/VIDEO/FRAME.png (or .jpg), one folder a video"
+            raise UserError(f"no videos in {path}: {layout}; found {others}")
+        if loose or films:
+            print(printable(f"{path}: passed over {others}"))
         videos = [
             np.concatenate([resize(square(read_image(file))[None], size) for file in files])
             for files in tqdm(folders.values(), "reading", unit="video", leave=False, disable=None)
         ]
-        names = [folder.name for folder in folders]
+        names = [folder.relative_to(path).as_posix() for folder in folders]
     else:
         array = read_samples(path)
         videos = [resize(square(np.ascontiguousarray(video)), size) for video in array]
@@ -437,9 +551,10 @@ def load_images(path, size):
     """A folder of single images, searched to any depth, as `Videos` of one frame each."""
     if not Path(path).is_dir():
         raise UserError(f"no folder of images at {path}")
-    files = sorted((p for p in Path(path).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES), key=natural)
+    suffixes = IMAGE_SUFFIXES | {".gif"}  # its first frame
+    files = sorted((file for _, files in walk(path) for file in having(suffixes, files)), key=natural)
     if not files:
-        raise UserError(f"no images in {path} (looked for {' '.join(sorted(IMAGE_SUFFIXES))})")
+        raise UserError(f"no images in {path} (looked for {' '.join(sorted(suffixes))})")
     bar = tqdm(files, "reading", unit="image", leave=False, disable=None)
     return from_arrays(str(path), [resize(square(read_image(file))[None], size) for file in bar])
 
@@ -459,13 +574,20 @@ def join(videos, others):
 LICENSED = {"mug": "https://mug.ee.auth.gr/fed/", "oulu": "https://www.oulu.fi/cmvs/node/41316"}  # who hands them out
 
 
+def other_size(name, root):
+    """Words for an error: at which sizes the set `name` is prepared in `root`, where it is at any."""
+    sizes = [size for size in (32, 64, 128) if (prepared_folder(root, name, size) / "index.json").is_file()]
+    return f"it is there at {' and '.join(map(str, sizes))} pixels: give --size {sizes[0]}; or else " if sizes else ""
+
+
 def load_licensed(name, root, size, split):
     """A licensed set (paper A.4) that `prepare` has written; UserError saying how to come by it otherwise."""
     folder = prepared_folder(root, name, size)
     if not folder.exists():
         raise UserError(
-            f"no {name} data in {folder}: they are licensed, ask for them at {LICENSED[name]}, then "
-            f"python data.py prepare {name} --source DIR --data-root {root} --size {size}"
+            f"no {name} data in {folder.absolute()}: {other_size(name, root)}"
+            f"they are licensed, ask for them at {LICENSED[name]}, then "
+            f"python data.py prepare {name} --source DIR --data-root {quote(str(root))} --size {size}"
         )
     return read_prepared(folder, name, split)
 
@@ -498,7 +620,13 @@ def load(name, root="data", size=64, split="train"):
         return read_prepared(prepared_folder(root, name, size), name, split)
     if Path(name).exists():
         return load_path(name, size, split)
-    raise UserError(f"no data set or path called {name!r}; there are {', '.join(DATASETS)}, or give a path")
+    if sizes := other_size(name, root):
+        again = f"python data.py prepare folder --source DIR --data-root {quote(str(root))} --size {size}"
+        raise UserError(f"no {name} of {size} pixels in {Path(root).absolute()}: {sizes}{again}")
+    raise UserError(
+        f"no data set or path called {name!r}; there are {', '.join(DATASETS)}, what `prepare folder` has written to "
+        f"--data-root {Path(root).absolute()}, or give a path"
+    )
 
 
 def run_name(name):
@@ -627,7 +755,7 @@ def rate(text):
 
 def fail(program, message):
     """One line on stderr and exit status 2: what a user got wrong."""
-    print(f"{program}.py: error: {message}", file=sys.stderr)
+    print(f"{program}.py: error: {printable(message)}", file=sys.stderr)
     raise SystemExit(2)
 
 
@@ -1134,7 +1262,7 @@ def download(name, root="data", url=None):
         if pixels_sum(half, members) != expected:
             raise UserError(f"{url} holds other pictures than expected (by their sha256)")
         half.rename(target)
-    print(f"{name}: {len(members)} files in {target}")
+    print(printable(f"{name}: {len(members)} files in {target}"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1145,10 +1273,11 @@ def download(name, root="data", url=None):
 def describe(videos):
     """Print how many videos there are, their lengths, and how often each label has each value."""
     longest, total = int(videos.lengths.max()), int(videos.lengths.sum())
-    print(f"{videos.name}: {len(videos)} videos of {videos.shortest} to {longest} frames, {total} in all")
+    name = printable(videos.name)
+    print(f"{name}: {len(videos)} videos of {videos.shortest} to {longest} frames, {total} in all")
     for label, names in videos.classes.items():
         counts = np.bincount(videos.labels[label], minlength=len(names))
-        each = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+        each = printable(", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True)))
         print(f"  {label}: {each if len(names) <= 12 else f'{len(names)} values'}")
 
 
@@ -1160,7 +1289,7 @@ def show(name, root, size, split, out):
     out = Path(out or f"{run_name(name)}.png")
     save_grid(out, to_float(np.stack(rows)))
     describe(videos)
-    print(f"contact sheet: {out}")
+    print(printable(f"contact sheet: {out}"))
 
 
 def parse_args(argv=None):
@@ -1190,6 +1319,7 @@ def parse_args(argv=None):
         "--lighting", nargs="+", choices=["dark", "strong", "weak"], help="of oulu, those to keep (default all)"
     )
     made.add_argument("--min-frames", type=int, help="leave out shorter videos (default mug 64, others 16)")
+    made.add_argument("--fps", type=rate, help="of films, frames a second by the clock (default each frame they have)")
     made.add_argument("--workers", type=int, help="processes (default one a core)")
     parser.error = functools.partial(fail, "data")
     for command in commands.choices.values():
@@ -1212,7 +1342,7 @@ def main(argv=None):
         elif args.command == "prepare":
             from tools.prepare import prepare, print_report
 
-            options = (args.size, args.detector, args.lighting, args.min_frames, args.workers)
+            options = (args.size, args.detector, args.lighting, args.min_frames, args.workers, args.fps)
             print_report(args.kind, *prepare(args.kind, args.source, args.data_root, *options))
     except (UserError, OSError) as error:
         fail("data", error)

@@ -555,7 +555,7 @@ def test_samples_say_what_made_them(tmp_path):
     path, array = tmp_path / "samples.npy", np.zeros((3, 5, 8, 8, 3), np.uint8)
     data.save_samples(path, array, checkpoint="0123456789abcdef", iteration=7, seed=1)
     made = data.made_by(path)
-    given = {"checkpoint": "0123456789abcdef", "iteration": 7, "seed": 1}
+    given = {"checkpoint": "0123456789abcdef", "iteration": 7, "seed": 1, "raw": False}
     assert made == {**given, "videos": 3, "frames": 5, "sum": data.file_sum(path)}
     assert data.file_sum(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     data.save_samples(path, array + 1)

@@ -197,7 +197,7 @@ def watched(gan, monkeypatch):
     def watched(argv):
         batches = []
         nothing = {"D_none": torch.tensor(0.0)}
-        monkeypatch.setattr(gan, "update", lambda nets, optimizers, real, fake: batches.append(real) or nothing)
+        monkeypatch.setattr(gan, "update", lambda nets, optimizers, real, *_: batches.append(real) or nothing)
         monkeypatch.setattr(gan, "fake_batch", lambda *_: {})
         train(gan, argv)
         return batches
@@ -291,7 +291,7 @@ def test_summary_every(argv, monkeypatch):
     for every, expected in ((1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 4, 7]), (100, [1])):
         given, original = [], rjgan.update
         with monkeypatch.context() as patch:
-            patch.setattr(rjgan, "update", lambda *a, o=original, g=given: g.append(list(a[-1])) or o(*a))
+            patch.setattr(rjgan, "update", lambda *a, o=original, g=given: g.append(list(a[3])) or o(*a))
             train(rjgan, argv("--summary-every", every, "--iters", 7, "--log-every", 2, out=str(every)))
         assert [i for i, terms in enumerate(given, 1) if "summary" in terms] == expected
         assert all(terms[:2] == ["frames", "clips"] for terms in given)

@@ -4,9 +4,11 @@ import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +148,7 @@ def test_test_split_holds_out_every_fifth_subject(mug, tmp_path):
 @pytest.mark.parametrize("level", [".", "subjects3", "subjects3/subjects3", "subjects3/subjects3/002", 
                                    "subjects3/subjects3/002/session1/disgust"])  # fmt: skip
 def test_any_level_of_the_tree_is_a_source(mug, level):
-    chosen, _ = prepare.sort_out(prepare.find_videos("mug", mug / level), None, 64)
+    chosen, _ = prepare.sort_out(prepare.find_videos("mug", mug / level)[0], None, 64)
     expected = 8 if "002" not in level else 2 if level.endswith("002") else 1
     assert len(chosen) == expected
     assert all(labels["subject"] == "002" for _, _, labels in chosen) == ("002" in level)
@@ -303,7 +305,7 @@ def test_a_false_alarm_among_three_does_no_harm(monkeypatch, tmp_path):
     places = iter([[0.5, 0.5, 0.2], [0.9, 0.1, 0.9], [0.52, 0.5, 0.22]])
     monkeypatch.setattr(prepare, "find_face", lambda image: np.array(next(places)))
     write_video(tmp_path / "video", (0, 0, 0), 20)
-    prepare.prepare_video(data.image_files(tmp_path / "video"), tmp_path / "part.npz", 16, "dlib", "RGB")
+    prepare.prepare_video(sorted((tmp_path / "video").iterdir()), tmp_path / "part.npz", 16, "dlib", "RGB")
     np.testing.assert_allclose(np.load(tmp_path / "part.npz")["crop"], [0.52, 0.5, 0.22 * 1.3])
 
 
@@ -311,21 +313,21 @@ def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path, monkeypa
     """Against decoding in full: mean differences of 0.2 to 0.5 of 255 levels; with half the pixels it is up to 1.5."""
     (tmp_path / "video").mkdir()
     paste_face(astronaut, (440, 400)).save(tmp_path / "video/face.jpg", quality=92)
-    read, widths, found = prepare.read_frame, [], {}
+    read, widths, found = prepare.open_image, [], {}
 
-    def watched(open_frame, mode, least):
-        image = read(open_frame, mode, least)
+    def watched(file, mode, least):
+        image = read(file, mode, least)
         widths.append(image.width)
         return image
 
     for side in (0.3, 0.45, 0.6, 1):
         monkeypatch.setattr(prepare, "find_face", lambda image, side=side: np.array([440 / 896, 400 / 896, side / 1.3]))
         for name, reader in (
-            ("full", lambda open_frame, mode, least: read(open_frame, mode, 896)),
+            ("full", lambda file, mode, least: read(file, mode, 896)),
             ("reduced", watched),
         ):
-            monkeypatch.setattr(prepare, "read_frame", reader)
-            prepare.prepare_video(data.image_files(tmp_path / "video"), tmp_path / f"{name}.npz", 64, "dlib", "RGB")
+            monkeypatch.setattr(prepare, "open_image", reader)
+            prepare.prepare_video(sorted((tmp_path / "video").iterdir()), tmp_path / f"{name}.npz", 64, "dlib", "RGB")
         full, reduced = (np.load(tmp_path / f"{name}.npz")["frames"].astype(int) for name in ("full", "reduced"))
         difference = np.abs(full - reduced)
         found[side, widths[-1]] = float(difference.mean().round(2)), int(difference.max())
@@ -349,7 +351,7 @@ def link_videos(source, count, one):
     for i in range(count):
         take = source / f"{i // 12:03d}" / list(prepare.EXPRESSIONS)[i % 5] / f"take{i % 12:03d}"
         take.mkdir(parents=True)
-        for file in data.image_files(one):
+        for file in sorted(one.iterdir()):
             os.link(file, take / file.name)
 
 
@@ -387,9 +389,9 @@ def test_killed_and_started_again_gives_the_same_bytes(tmp_path, monkeypatch):
 
     assemble = prepare.assemble
 
-    def checked(*arguments):  # what was done is not done again
+    def checked(*arguments, **found):  # what was done is not done again
         assert {part: part.stat().st_mtime_ns for part in done} == done
-        return assemble(*arguments)
+        return assemble(*arguments, **found)
 
     monkeypatch.setattr(prepare, "assemble", checked)
     prepare.prepare("mug", tmp_path / "mug", tmp_path / "twice", detector="center")
@@ -410,7 +412,7 @@ def test_ctrl_c_is_one_line(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     parts = tmp_path / "data" / ".mug-64-parts"
-    while running.poll() is None and not list(parts.glob("*")):
+    while running.poll() is None and not list(parts.glob("*.npz")):
         time.sleep(0.01)
     os.killpg(running.pid, signal.SIGINT)  # as the terminal does: to the workers, too
     error = running.communicate(timeout=60)[1]
@@ -512,3 +514,307 @@ def test_speed_and_memory(astronaut, tmp_path):
     print(f"peak {peaks[12] / 1e6:.0f} MB at 12 videos, {peaks[48] / 1e6:.0f} MB at 48, so {whole / 1e6:.0f} MB at 600")
     assert speed >= 150
     assert whole < 2e9
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What other people's files are like
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def drawing(width=64, height=96, t=0):
+    """Red above blue, with a white mark at the upper left that moves with t."""
+    array = np.zeros((height, width, 3), np.uint8)
+    array[: height // 2], array[height // 2 :] = (220, 30, 30), (30, 30, 220)
+    side = height // 6
+    array[side : 2 * side, side + t : 2 * side + t] = 255
+    return array
+
+
+def is_upright(video):
+    """Whether frames (T, H, W, C) show red above blue, the mark at the upper left."""
+    video = video.astype(int)
+    above, below = video[:, 1:4].mean((1, 2)), video[:, -4:].mean((1, 2))
+    left, right = video[:, :, : video.shape[2] // 2].mean((1, 2, 3)), video[:, :, video.shape[2] // 2 :].mean((1, 2, 3))
+    return bool((above[:, 0] > 2 * above[:, 2]).all() and (below[:, 2] > 2 * below[:, 0]).all() and left[0] > right[0])
+
+
+def save_film(path, frames, codec="mpeg4", pix_fmt="yuv420p", rate=10, metadata=(), **stream_options):
+    av = pytest.importorskip("av", reason="needs PyAV (pip install av)")
+    with av.open(str(path), "w") as container:
+        container.metadata.update(dict(metadata))
+        stream = container.add_stream(codec, rate=rate, options=stream_options.pop("options", {}))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = pix_fmt, 4_000_000
+        for name, value in stream_options.items():
+            setattr(stream.codec_context, name, value)
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def prepared(tmp_path, source, size=32, **options):
+    """What `prepare folder` makes of tmp_path/SOURCE: the videos, and the report."""
+    _, report = prepare.prepare("folder", tmp_path / source, tmp_path / "data", size, workers=1, **options)
+    return data.load(source, tmp_path / "data", size, split="all"), report
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (6, 1), (3, 2), (8, 3)])
+def test_pictures_are_upright(tmp_path, orientation, turns):
+    """By EXIF, wherever pictures are read: `prepare`, a path, --images."""
+    folder = tmp_path / "photos" / "walk"
+    folder.mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for t in range(20):
+        array = np.ascontiguousarray(np.rot90(drawing(t=t), turns))
+        Image.fromarray(array).save(folder / f"IMG_{t:04d}.JPG", exif=exif, quality=95)
+    assert is_upright(prepared(tmp_path, "photos")[0][0])
+    assert is_upright(data.load(str(tmp_path / "photos"), size=32, split="all")[0])
+    images = data.load_images(folder, 32)
+    assert len(images) == 20 and is_upright(images.frames.numpy())
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_films_are_upright(tmp_path, degrees):
+    """By the display matrix of the track, as phones write it."""
+    (tmp_path / "phone").mkdir()
+    stored = [np.ascontiguousarray(np.rot90(drawing(t=t), degrees // 90)) for t in range(20)]
+    path = save_film(tmp_path / "phone" / "film.mp4", stored)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + 4
+    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    content[at + 40 : at + 76] = struct.pack(
+        ">9i", cos << 16, sin * 65536, 0, -sin * 65536, cos << 16, 0, 0, 0, 1 << 30
+    )
+    path.write_bytes(content)
+    assert is_upright(prepared(tmp_path, "phone")[0][0])
+
+
+def test_pixels_that_are_not_square(tmp_path):
+    """A film stored at half its width: a disc is round again."""
+    (tmp_path / "dv").mkdir()
+    y, x = np.mgrid[:96, :48]
+    disc = np.where(((y - 48) ** 2 + (2 * x - 48) ** 2 < 30**2)[..., None], 255, 0).astype(np.uint8).repeat(3, 2)
+    save_film(tmp_path / "dv" / "film.mkv", [disc] * 20, sample_aspect_ratio=Fraction(2, 1))
+    frame = prepared(tmp_path, "dv")[0][0][0][..., 0] > 127
+    assert abs(frame.any(0).sum() - frame.any(1).sum()) <= 1 and frame.any(0).sum() > 15
+
+
+def shown(path, mode="RGB"):
+    return np.asarray(data.open_image(path, mode)).astype(int)
+
+
+def test_pictures_of_every_kind_are_eight_bits_of_rgb(tmp_path):
+    """Sixteen bits are scaled and not clipped; palettes, CMYK and transparency as a viewer shows them."""
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16)[None].repeat(8, 0)
+    for name in ("ramp.png", "ramp.tif"):
+        Image.fromarray(ramp).save(tmp_path / name)
+        np.testing.assert_allclose(shown(tmp_path / name)[..., 0], ramp / 257, atol=1)
+    colours = drawing(32, 32)
+    Image.fromarray(colours).quantize(8).save(tmp_path / "palette.gif")
+    assert np.abs(shown(tmp_path / "palette.gif") - colours).mean() < 2
+    Image.fromarray(colours).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
+    assert np.abs(shown(tmp_path / "cmyk.jpg") - colours).mean() < 12
+    clear = np.dstack([colours, np.full((32, 32), 255, np.uint8)])
+    clear[:8, :, 3] = 0
+    for name in ("sticker.png", "sticker.webp"):
+        Image.fromarray(clear).save(tmp_path / name, lossless=True)
+        found = shown(tmp_path / name)
+        assert (found[:8] == 255).all() and (found[8:] == colours[8:]).all()  # on white
+    assert (shown(tmp_path / "sticker.png", "RGBA")[..., 3] == clear[..., 3]).all()
+    with pytest.raises(data.UserError, match="cannot read the image .*float.tif: .*save it in 8 or 16 bits"):
+        Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "float.tif")
+        data.read_image(tmp_path / "float.tif")
+
+
+CLUTTER = (".ipynb_checkpoints/0-checkpoint.png", ".Trash-1000/files/a.png", "@eaDir/001.png/thumb.png", "._000.png",
+           "__MACOSX/._000.png", "clip0/.ipynb_checkpoints/3.png", "clip0/._004.png", "$RECYCLE.BIN/x.png")  # fmt: skip
+
+
+def test_one_search_for_all(tmp_path):
+    """Hidden files and folders, folders called like pictures, links, loops, endings: the same for each of its users."""
+    for clip in range(3):
+        (tmp_path / "store" / f"clip{clip}").mkdir(parents=True)
+        for t in range(20):
+            Image.fromarray(drawing(40, 40, t)).save(
+                tmp_path / "store" / f"clip{clip}" / f"{t:03d}{('.png', '.TIF')[t % 2]}"
+            )
+    (tmp_path / "clips").mkdir()
+    for clip in range(3):
+        (tmp_path / "clips" / f"clip{clip}").symlink_to(tmp_path / "store" / f"clip{clip}")
+    (tmp_path / "clips" / "clip1" / "loop").symlink_to(tmp_path / "clips")
+    for name in CLUTTER:
+        (tmp_path / "clips" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clips" / name).write_bytes(b"\0\5\26\7")
+    (tmp_path / "clips" / "clip2" / "folder.png").mkdir()
+    videos, report = prepared(tmp_path, "clips")
+    assert videos.lengths.tolist() == [20] * 3 and not report["left_out"] and not report["unreadable"]
+    assert data.load(str(tmp_path / "clips"), size=32, split="all").lengths.tolist() == [20] * 3
+    assert len(data.load_images(tmp_path / "clips", 32)) == 60
+
+
+def test_one_bad_file_takes_no_other_with_it(tmp_path):
+    """A tag in Latin-1, a damaged packet, a picture of no bytes: the rest goes on; each is named, in its own list."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    frames = [
+        np.kron(f, np.ones((8, 8, 1), np.uint8))
+        for f in np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3), np.uint8)
+    ]
+    tagged = save_film(folder / "tag.avi", frames, metadata={"title": "Gebuertstag ZZZZ"})
+    assert b"ZZZZ" in tagged.read_bytes()
+    tagged.write_bytes(tagged.read_bytes().replace(b"ZZZZ", "äöüß".encode("latin-1")))
+    av = pytest.importorskip("av")
+    damaged = save_film(folder / "damaged.mkv", frames, codec="mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(damaged)) as container:
+        place, length = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size][10]
+    content = bytearray(damaged.read_bytes())
+    content[place + 12 : place + 12 + length // 2] = bytes(length // 2)
+    damaged.write_bytes(content)
+    (folder / "none.mp4").write_bytes(b"")
+    (folder / "pictures").mkdir()
+    for t in range(20):
+        Image.fromarray(drawing(40, 40, t)).save(folder / "pictures" / f"{t}.png")
+    (folder / "pictures" / "7.png").write_bytes(b"")
+    videos, report = prepared(tmp_path, "old")
+    assert sorted(videos.lengths.tolist()) == [19, 59, 60]
+    assert report["left_out"] == {"unreadable": ["none.mp4"]}
+    assert report["damaged"]["damaged.mkv"] == "1 damaged packets" and set(report["damaged"]) == {
+        "damaged.mkv",
+        "none.mp4",
+    }
+    assert report["unreadable"] == [str((folder / "pictures" / "7.png").resolve())]
+
+
+def test_mug_trees_of_another_depth(tmp_path):
+    def put(folder, n=16):
+        folder = tmp_path / "mug" / folder
+        folder.mkdir(parents=True)
+        for t in range(n):
+            Image.fromarray(drawing(40, 40, t)).save(folder / f"img_{t:04d}.jpg")
+
+    for folder in ("001/session0/happiness/take000", "002/Happiness/Take001", "003/happiness",
+                   "004/session0/happiness/000", "005/session_1/happiness/take000", "1/session0/anger/take000",
+                   "007/session0/mixed/take000", "odd/pictures"):  # fmt: skip
+        put(f"subjects3/{folder}")
+    put("subjects3/006/session0/surprise/take000", 0)
+    options = {"detector": "center", "min_frames": 16, "workers": 1}
+    _, report = prepare.prepare("mug", tmp_path / "mug", tmp_path / "data", 32, **options)
+    videos = data.load("mug", tmp_path / "data", 32, split="all")
+    assert videos.classes["subject"] == ["001", "002", "003", "004", "005"] and len(videos) == 6  # 1 is 001
+    assert report["left_out"] == {
+        "no pictures": ["subjects3/006/session0/surprise/take000"],
+        "another expression": ["subjects3/007/session0/mixed/take000"],
+    }
+    assert report["not_taken"] == {"subjects3/odd/pictures": 16}
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_parts_of_an_earlier_run_are_of_the_same_files(tmp_path, broken, monkeypatch):
+    """A run that died; then the films behind the same names are others: nothing of the first comes into the set."""
+    (tmp_path / "copied").mkdir()
+    for clip in range(3):
+        path = save_film(tmp_path / "copied" / f"{clip}.mp4", [drawing(48, 48, t)[::-1].copy() for t in range(20)])
+        if broken:
+            path.write_bytes(path.read_bytes()[:2000])
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "assemble", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            prepared(tmp_path, "copied")
+    for clip in range(3):
+        save_film(tmp_path / "copied" / f"{clip}.mp4", [drawing(48, 48, t) for t in range(20)])
+    videos, report = prepared(tmp_path, "copied")
+    assert len(videos) == 3 and all(map(is_upright, videos)) and not report["left_out"] and not report["damaged"]
+
+
+def test_a_failure_is_tried_again(tmp_path, monkeypatch):
+    """The file has not changed, and can be read now: a disk that was away."""
+    (tmp_path / "clips" / "one").mkdir(parents=True)
+    for t in range(20):
+        Image.fromarray(drawing(40, 40, t)).save(tmp_path / "clips" / "one" / f"{t}.png")
+    part = tmp_path / "part.npz"
+    files = sorted((tmp_path / "clips" / "one").iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "open_image", lambda *_: (_ for _ in ()).throw(OSError("away")))
+        prepare.prepare_video(files, part, 32, "center", "RGB")
+        assert not prepare.is_kept(part)
+    prepare.prepare_video(files, part, 32, "center", "RGB")
+    assert prepare.is_kept(part)
+    part.write_bytes(part.read_bytes()[:100])
+    assert not prepare.is_kept(part)
+
+
+def test_frames_by_the_clock(tmp_path):
+    """A GIF whose pictures stay on for 1, 0.1 and 0.5 seconds, at 10 frames a second: 10, 1 and 5 of them."""
+    pytest.importorskip("av", reason="needs PyAV (pip install av)")
+    (tmp_path / "gifs").mkdir()
+    pictures = [Image.new("RGB", (40, 40), (level, 0, 0)) for level in (250, 130, 10)]
+    pictures[0].save(tmp_path / "gifs" / "a.gif", save_all=True, append_images=pictures[1:], duration=[1000, 100, 500])
+    videos, _ = prepared(tmp_path, "gifs", fps=10, min_frames=10)
+    levels = videos[0][:, 16, 16, 0].astype(int)
+    assert len(levels) == 16
+    assert (np.abs(levels[:10] - 250) < 9).all() and abs(levels[10] - 130) < 9 and (np.abs(levels[11:] - 10) < 9).all()
+
+
+def test_a_film_that_was_cut_short_is_named(tmp_path):
+    (tmp_path / "cut").mkdir()
+    path = save_film(tmp_path / "cut" / "film.mkv", [drawing(64, 64, t) for t in range(60)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    videos, report = prepared(tmp_path, "cut")
+    assert 20 < len(videos[0]) < 40 and "s before it should" in report["damaged"]["film.mkv"]
+
+
+def test_a_script_without_a_main_guard_is_told(tmp_path):
+    """Under spawn, every worker runs the script that started it once more."""
+    (tmp_path / "clips" / "one").mkdir(parents=True)
+    for t in range(20):
+        Image.fromarray(drawing(40, 40, t)).save(tmp_path / "clips" / "one" / f"{t}.png")
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys, multiprocessing\nsys.path.insert(0, {str(REPO)!r})\n"
+        "multiprocessing.set_start_method('spawn', force=True)\n"
+        "from tools.prepare import prepare\n"
+        f"prepare('folder', {str(tmp_path / 'clips')!r}, {str(tmp_path / 'data')!r}, 32)\n"
+    )
+    error = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120).stderr
+    assert (
+        "in a script call prepare under if __name__ == '__main__':" in error and "memory" not in error.splitlines()[-1]
+    )
+
+
+def test_names_that_no_terminal_can_print(tmp_path):
+    """Umlauts, line breaks and stray bytes, in a terminal that knows ASCII alone."""
+    for name in ("größe\n2", b"stray\xff".decode("utf-8", "surrogateescape")):
+        (tmp_path / "clips" / name).mkdir(parents=True)
+        for t in range(20):
+            Image.fromarray(drawing(40, 40, t)).save(tmp_path / "clips" / name / f"{t}.png")
+        (tmp_path / "clips" / name / "7.png").write_bytes(b"")
+    environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        command("folder", tmp_path / "clips", tmp_path / "data", "--size", "32"),
+        cwd=REPO, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and "unreadable pictures, left out: 2" in done.stdout, done.stderr
+    assert sum("7.png" in line for line in done.stdout.splitlines()) == 2  # a line each
+
+
+def test_a_newcomers_slips(tmp_path, capsys, tiny):
+    """Each error says the next command."""
+
+    def refused(*arguments):
+        with pytest.raises(data.UserError) as error:
+            data.load(*arguments)
+        return str(error.value)
+
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").write_bytes(b"")
+    next_command = "python data.py prepare folder --source"
+    assert next_command in refused(str(tmp_path / "films" / "a.mp4"), "data", 32)
+    assert f"{next_command} {tmp_path / 'films'}" in refused(str(tmp_path / "films"), "data", 32)
+    data.write_prepared(tmp_path / "cats-64", [np.zeros((20, 64, 64, 3), np.uint8)] * 3, [20] * 3, {}, {}, [2])
+    assert f"--data cats --data-root {tmp_path} --size 64" in refused(str(tmp_path / "cats-64"), "data", 64)
+    assert "it is there at 64 pixels: give --size 64" in refused("cats", tmp_path, 32)
+    assert str(Path("elsewhere").absolute()) in refused("cats", "elsewhere", 32)
+    with pytest.raises(data.UserError, match="--stride 1 or fewer --frames may fit"):
+        data.load(str(tiny), size=32, split="all").at_least(41)

@@ -78,7 +78,8 @@ def test_load_run(gan, run):
     config, nets = gan.load_run(run)
     assert config["model"] == gan.MODEL and config["iteration"] == 2 and config["size"] == 32
     assert not any(module.training for module in nets.modules())
-    saved = torch.load(run / "checkpoint.pt", weights_only=True)["nets"]
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    saved = state["nets"] | state["ema"]
     assert all(torch.equal(value, saved[key]) for key, value in nets.state_dict().items())
 
 

@@ -2,7 +2,7 @@
 
     python data.py prepare mug|oulu|folder --source DIR    crop and shrink a licensed set, or your own videos
 
-Pictures are Pillow images until they are cropped; a video is then uint8 (T, H, W, C).
+Pictures and frames of films are Pillow images until they are cropped; a video is then uint8 (T, H, W, C).
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +24,25 @@ from tqdm import tqdm
 
 from data import (
     DATASETS,
+    FILM_SUFFIXES,
+    IMAGE_SUFFIXES,
     LICENSED,
     UserError,
     describe,
-    image_files,
+    flatten,
+    having,
     natural,
+    open_image,
     prepared_folder,
+    printable,
     read_prepared,
     save_png,
     tile,
+    walk,
     write_prepared,
 )
 
 EXPRESSIONS = ("anger", "disgust", "happiness", "sadness", "surprise")  # the five that the paper keeps, A.4
-VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,9 @@ class Layout:
 LAYOUTS = {
     "mug": Layout(
         expected="subjects3/NNN/EXPRESSION/takeNNN/img_NNNN.jpg",
-        pattern=r"/(?P<subject>\d{3})/(\d{3}/|session\d+/)*(?P<expression>[a-z]+)/(?P<take>take[^/]*)$",
+        # also below another NNN/ or session0/, with takes that are plain numbers, or none
+        pattern=r"/(?P<subject>\d{1,3})/(\d{1,3}/|session[ _-]?\d+/)*(?P<expression>[a-z]+)"
+        r"(/(?P<take>(take|\d)[^/]*))?$",
         min_frames=64,
         ask=LICENSED["mug"],
     ),
@@ -75,38 +82,42 @@ LAYOUTS = {
 }
 
 
-def is_video(file):
-    return file.suffix.lower() in VIDEO_SUFFIXES
+def is_film(file):
+    return file.suffix.lower() in FILM_SUFFIXES
 
 
 def find_videos(kind, source):
-    """The videos below the folder `source`, in natural order: a list of (path, files, labels).
+    """What is below the folder `source`, in natural order: videos, a list of (path, files, labels), and strangers.
 
-    path    the video's folder, or its file, relative to `source`
-    files   its picture files in the order of their numbers (none if the folder is empty), or the one video file
-    labels  {label: name of its value}, lower case, as the path says
-    UserError if there is none, with the layout that was expected.
+    path       the video's folder, or its film, relative to `source`
+    files      its picture files in the order of their numbers (none if the folder is empty), or the one film
+    labels     {label: name of its value}, lower case, as the path says
+    strangers  {path: number of its pictures, or 1}: folders of pictures, and films, that are no video of this kind
+    UserError if there is no video, with the layout that was expected.
     """
     if not source.is_dir():
         raise UserError(f"there is no folder {source}")
-    layout, videos, strangers = LAYOUTS[kind], [], []
-    for folder, subfolders, names in os.walk(source):
-        subfolders.sort(key=natural)
-        folder = Path(folder)
-        clips = [folder / name for name in sorted(names, key=natural) if is_video(Path(name))]
-        for path, files in [(folder, image_files(folder)), *((clip, [clip]) for clip in clips)]:
+    layout, videos, strangers, unopened = LAYOUTS[kind], [], {}, {}
+    tree = list(walk(source, onerror=lambda error: unopened.update({str(error.filename): error.strerror})))
+    inner = {folder.parent for folder, _ in tree}  # folders that hold others: without pictures they are no video
+    for folder, names in tree:
+        pictures, films = having(IMAGE_SUFFIXES, names), having(FILM_SUFFIXES, names)
+        for path, files in [(folder, pictures), *((film, [film]) for film in films)]:
             # the absolute path, so that `source` may be any level of the tree
             match = re.search(layout.pattern, path.as_posix(), re.IGNORECASE)
-            if match and (files or kind != "folder"):
-                labels = {label: value.lower() for label, value in match.groupdict().items()}
-                videos.append((path.relative_to(source).as_posix(), files, labels))
+            name = path.relative_to(source).as_posix()
+            if match and (files or kind != "folder" and folder not in inner):
+                labels = {label: (value or "").lower() for label, value in match.groupdict().items()}
+                if labels.get("subject", "").isdigit():
+                    labels["subject"] = labels["subject"].zfill(3)  # 1 is 001
+                videos.append((name, files, labels))
             elif files:
-                strangers.append(path)
+                strangers[name] = len(files)
     if not videos:
-        seen = f"found pictures in {strangers[0]}" if strangers else "found no picture"
+        seen = f"found pictures in {source / next(iter(strangers))}" if strangers else "found no picture"
         ask = f"; the data are licensed, ask for them at {layout.ask}" if layout.ask else ""
         raise UserError(f"no videos of {kind} below {source}: expected .../{layout.expected}, {seen}{ask}")
-    return videos
+    return videos, strangers, unopened
 
 
 @cache
@@ -129,33 +140,68 @@ def face_detector():
     return dlib.get_frontal_face_detector()
 
 
-def open_frames(files):
-    """Yield (file, function that opens the frame as a Pillow image) for each frame, in order; pictures stay unread."""
-    for file in files:
-        if not is_video(file):
-            yield file, partial(Image.open, file)
-            continue
-        av = video_reader()
-        try:
-            with av.open(str(file)) as container:
-                for frame in container.decode(video=0):
-                    yield file, frame.to_image
-        except (av.error.FFmpegError, IndexError):  # broken, or without a picture track
-            yield file, partial(Image.open, file)  # fails like any unreadable picture
+TURNED = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
-def read_frame(open_frame, mode, least):
-    """An opened frame as a Pillow image in `mode`, or None if it is unreadable.
+class Film:
+    """The frames of a film as Pillow images, as a player shows them, one at a time.
 
-    A JPEG is decoded at the smallest of 1/8, 1/4, 1/2 and 1 of its size that leaves `least` px to each side: the
-    decoder then skips most of its work.
+    Upright, by the film's display matrix; square pixels; eight bits; on white where it is transparent. A damaged packet
+    costs its own frames; decoding goes on behind it. `fps`: the frames that are seen so many times a second, by their
+    own times (a frame is held until the next); without it every frame once, whatever its duration.
+    After iterating: `bad`, the number of packets that could not be decoded, and `missing`, the seconds by which the
+    film is shorter than its container says.
     """
-    try:
-        with open_frame() as image:
-            image.draft(mode, (least, least))
-            return image.convert(mode)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # what Pillow's readers raise
-        return None
+
+    def __init__(self, file, mode, fps=None):
+        self.file, self.mode, self.fps = file, mode, fps
+
+    def frames(self):
+        """(frame, start, end) of every frame that can be decoded, in seconds."""
+        with video_reader().open(str(self.file), metadata_errors="replace") as container:
+            stream = container.streams.video[0]
+            self.ratio = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+            usual, end = float(1 / (stream.average_rate or 25)), 0.0
+            for packet in container.demux(stream):  # the last one is empty: it asks for the frames held back
+                try:
+                    decoded = packet.decode()
+                except Exception:  # decoders raise what they like
+                    self.bad += 1
+                    continue
+                for frame in decoded:
+                    start = end if frame.time is None else float(frame.time)
+                    end = start + (float(frame.duration * frame.time_base) if frame.duration else usual)
+                    yield frame, start, end
+            missing = (container.duration or 0) / 1e6 - end
+            self.missing = missing if missing > max(0.5, 0.05 * end) else 0.0
+
+    def upright(self, frame):
+        """A decoded frame as a Pillow image, as a player shows it."""
+        if any(component.is_alpha for component in frame.format.components):
+            image = flatten(Image.fromarray(frame.to_ndarray(format="rgba")), None, "RGB")
+        else:
+            image = frame.to_image()
+        if self.ratio != 1:
+            image = image.resize((max(1, round(image.width * self.ratio)), image.height), Image.Resampling.BILINEAR)
+        turn = round(frame.rotation / 90) % 4  # quarters, counterclockwise
+        return (image.transpose(TURNED[turn]) if turn else image).convert(self.mode)
+
+    def __iter__(self):
+        self.bad, self.missing = 0, 0.0
+        held, zero, count = None, None, 0
+        for frame, start, end in self.frames():
+            zero = start if zero is None else zero
+            while held and count < (start - zero) * self.fps - 1e-6:  # until this frame the one before it is seen
+                yield held
+                count += 1
+            image = self.upright(frame)
+            if self.fps:
+                held, last = image, end
+            else:
+                yield image
+        while held and count < (last - zero) * self.fps - 1e-6:
+            yield held
+            count += 1
 
 
 def find_face(image):
@@ -192,33 +238,52 @@ def crop_square(image, crop, size):
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box).convert("RGB"))
 
 
-def prepare_video(files, part, size, detector, mode):
-    """Crop one video and write it as the .npz file `part`: frames, crop, unreadable files, why it is left out (or "").
+def prepare_video(files, part, size, detector, mode, fps=None):
+    """Crop one video and write it as the .npz file `part`: frames, crop, and what was wrong with it.
 
+    unreadable: pictures that could not be read; note: of a film that is damaged or cut short; why: if it is left out.
     One square serves the whole video, so that a head that moves still moves in it: the median centre and median side
     (one false alarm of three does no harm) of the faces in the first, middle and last frame, 1.3 times as wide, since
     dlib's box ends at brows and chin. The detector `center` gives the largest square, which cannot widen.
     """
     find = {"dlib": find_face, "center": find_center}[detector]
-    count = sum(1 for _ in open_frames(files))
-    wanted = {0, count // 2, count - 1}
-    looked = [read_frame(open_frame, mode, 320) for i, (_, open_frame) in enumerate(open_frames(files)) if i in wanted]
-    looked = [image for image in looked if image]
-    places = [place for place in map(find, looked) if place is not None]
-    frames, crop, unreadable = [], [], []
-    if places:
-        crop = np.median(places, axis=0) * [1, 1, 1.3]
-        least = int(np.ceil(2 * size / min(crop[2], 1)))  # the square keeps twice the pixels that we want of it
-        for file, open_frame in open_frames(files):
-            image = read_frame(open_frame, mode, least)
-            if image:
-                frames.append(crop_square(image, crop, size))
-            else:
+    film = Film(files[0], mode, fps) if is_film(files[0]) else None
+    frames, crop, unreadable, looked, places, note = [], [], [], [], [], ""
+
+    def images(files, least):
+        """The frames that can be read. A picture that cannot is noted, and the rest goes on."""
+        if film:
+            yield from film
+            return
+        for file in files:
+            try:
+                yield open_image(file, mode, least)
+            except Exception:  # decoders raise what they like
                 unreadable.append(str(file))
+
+    try:
+        if not film:
+            looked = list(images([files[i] for i in sorted({0, len(files) // 2, len(files) - 1})], 320))
+        else:  # its middle is known once it has been decoded
+            count = 1 if detector == "center" else sum(1 for _ in film)
+            wanted = {0, count // 2, count - 1}
+            looked = [image for i, image in zip(range(max(wanted) + 1), film, strict=False) if i in wanted]
+        places = [place for place in map(find, looked) if place is not None]
+        unreadable.clear()
+        if places:
+            crop = np.median(places, axis=0) * [1, 1, 1.3]
+            least = int(np.ceil(2 * size / min(crop[2], 1)))  # the square keeps twice the pixels that we want of it
+            frames = [crop_square(image, crop, size) for image in images(files, least)]
+        if film:
+            damage = [f"{film.bad} damaged packets"] * bool(film.bad)
+            note = ", ".join(damage + [f"ends {film.missing:.1f} s before it should"] * bool(film.missing))
+    except Exception as error:  # of this video alone
+        note, looked, places = f"{type(error).__name__}: {error}", [], []
     saved = {
         "frames": np.array(frames, dtype=np.uint8).reshape(-1, size, size, 3),
         "crop": crop,
         "unreadable": np.array(unreadable, dtype=str),
+        "note": note,
         "why": "" if places else "no face found" if looked else "unreadable",
     }
     half = part.with_suffix(".half")
@@ -229,23 +294,38 @@ def prepare_video(files, part, size, detector, mode):
     os.replace(half, part)
 
 
-def start_worker():
+def start_worker(folder):
     """Leave Ctrl-C to the parent, and end when it ends: the workers of a killed parent would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    (folder / "started").touch()
 
 
-def prepare_parts(jobs, workers):
+def is_kept(part):
+    """Whether a part of an earlier run can be taken: failures never are, since a second try may read the file."""
+    try:
+        with np.load(part) as saved:
+            return not (saved["unreadable"].size or str(saved["note"]) or str(saved["why"]) == "unreadable")
+    except Exception:  # not there, cut, or of an older version
+        return False
+
+
+def prepare_parts(jobs, folder, workers):
     """Run `prepare_video` on every tuple of arguments in `jobs` whose part is not there yet, in processes."""
-    missing = [job for job in jobs if not job[1].exists()]
+    missing = [job for job in jobs if not is_kept(job[1])]
     done = len(jobs) - len(missing)
-    with ProcessPoolExecutor(workers, initializer=start_worker) as pool:
+    (folder / "started").unlink(missing_ok=True)
+    with ProcessPoolExecutor(workers, initializer=start_worker, initargs=(folder,)) as pool:
         try:
             futures = [pool.submit(prepare_video, *job) for job in missing]
             for future in tqdm(as_completed(futures), "preparing", len(jobs), initial=done, unit="video", disable=None):
                 future.result()
         except BrokenProcessPool:
+            if not (folder / "started").exists():  # processes import the script that started them
+                raise UserError(
+                    "no worker could start; in a script call prepare under if __name__ == '__main__':"
+                ) from None
             raise UserError(
                 "a worker died (was memory short?); the same command goes on, --workers 1 saves memory"
             ) from None
@@ -263,11 +343,20 @@ def sort_out(videos, lighting, min_frames):
             left_out.setdefault("another lighting", []).append(path)
         elif not files:
             left_out.setdefault("no pictures", []).append(path)
-        elif len(files) < min_frames and not is_video(files[0]):
+        elif len(files) < min_frames and not is_film(files[0]):
             left_out.setdefault(f"fewer than {min_frames} frames", []).append(path)
         else:
             chosen.append((path, files, labels))
     return chosen, left_out
+
+
+def file_state(file):
+    """Size and time of change of a file, or nothing of one that cannot be opened."""
+    try:
+        state = file.stat()
+        return state.st_size, state.st_mtime_ns
+    except OSError:
+        return ()
 
 
 def label_videos(videos):
@@ -279,13 +368,15 @@ def label_videos(videos):
     return labels, classes, np.flatnonzero(group % period == period - 1)
 
 
-def assemble(target, chosen, parts, min_frames, left_out):
+def assemble(target, chosen, parts, min_frames, left_out, **found):
     """Write the parts as one set, and its contact sheet; the report: {what: number, paths, or {why or path: ...}}."""
-    kept, crops, lengths, middles, unreadable = [], {}, [], [], []
-    for (path, _, labels), part in zip(chosen, parts, strict=True):
+    kept, crops, lengths, middles, unreadable, films = [], {}, [], [], [], {}
+    for (path, files, labels), part in zip(chosen, parts, strict=True):
         with np.load(part) as saved:
-            frames, why, crop = saved["frames"], str(saved["why"]), saved["crop"].tolist()
+            frames, why, note, crop = saved["frames"], str(saved["why"]), str(saved["note"]), saved["crop"].tolist()
             unreadable += saved["unreadable"].tolist()
+        if note:
+            films[path] = note
         if not why and len(frames) < min_frames:
             why = f"fewer than {min_frames} frames"
         if why:
@@ -299,14 +390,21 @@ def assemble(target, chosen, parts, min_frames, left_out):
         counts = ", ".join(f"{why} {len(paths)}" for why, paths in left_out.items())
         raise UserError(f"no video can be kept: {counts}")
     labels, classes, test = label_videos([labels for _, labels in kept])
-    report = {"kept": len(kept), "left_out": left_out, "unreadable": unreadable, "crops": crops}
+    report = {
+        "kept": len(kept),
+        "left_out": left_out,
+        "unreadable": unreadable,
+        "damaged": films,
+        "crops": crops,
+        **found,
+    }
     save_png(f"{target}.png", tile(np.stack(middles), columns=int(np.ceil(len(middles) ** 0.5))))
     frames = (np.load(part)["frames"] for part, _ in kept)  # one video in memory at a time
     write_prepared(target, frames, lengths, labels, classes, test, report=report)
     return report
 
 
-def prepare(kind, source, root="data", size=64, detector=None, lighting=None, min_frames=None, workers=None):
+def prepare(kind, source, root="data", size=64, detector=None, lighting=None, min_frames=None, workers=None, fps=None):
     """Prepare the tree `source` of `kind` mug, oulu or folder (anybody's videos): what `load(NAME, root, size)` reads.
 
     NAME is the kind, for a folder the folder's own name. Kept are the paper's five expressions (A.4) and videos of at
@@ -327,38 +425,48 @@ def prepare(kind, source, root="data", size=64, detector=None, lighting=None, mi
     target = prepared_folder(root, name, size)
     if target.exists():
         raise UserError(f"{target} is already there; delete it to prepare anew")
-    chosen, left_out = sort_out(find_videos(kind, source), lighting, min_frames)
+    videos, strangers, unopened = find_videos(kind, source)
+    chosen, left_out = sort_out(videos, lighting, min_frames)
     if detector == "dlib":
         face_detector()
-    if any(is_video(files[0]) for _, files, _ in chosen):
+    if any(is_film(files[0]) for _, files, _ in chosen):
         video_reader()
 
     folder = target.with_name(f".{target.name}-parts")
     folder.mkdir(parents=True, exist_ok=True)
     jobs = []
     for _, files, _ in chosen:
-        # all that the result depends on names the part, so other settings never meet the parts of an earlier run
-        key = repr((list(map(str, files)), size, detector, layout.mode)).encode()
-        jobs.append((files, folder / f"{hashlib.sha256(key).hexdigest()}.npz", size, detector, layout.mode))
+        # all that the result depends on names the part: it is not taken for other settings, nor for a file that changed
+        states = [(str(file), *file_state(file)) for file in files]
+        key = repr((states, size, detector, layout.mode, fps)).encode()
+        jobs.append((files, folder / f"{hashlib.sha256(key).hexdigest()}.npz", size, detector, layout.mode, fps))
     # on the disk each part once, and all of them once more in the whole
     need = sum(len(files) * (1 if part.exists() else 2) for files, part, *_ in jobs) * size * size * 3
     if (free := shutil.disk_usage(folder).free) < need:
         raise UserError(f"preparing takes {need / 1e9:.2f} GB in {folder.parent}, where {free / 1e9:.2f} GB are free")
-    prepare_parts(jobs, workers)
-    report = assemble(target, chosen, [job[1] for job in jobs], min_frames, left_out)
+    prepare_parts(jobs, folder, workers)
+    found = {"not_taken": strangers, "unopened": unopened}
+    report = assemble(target, chosen, [job[1] for job in jobs], min_frames, left_out, **found)
     shutil.rmtree(folder)
     return target, report
 
 
 def print_report(kind, target, report):
-    """What was kept and what not, and why; the pictures and videos that ask for a look by their paths."""
+    """What was kept and what not, and why; the files, folders and films that ask for a look by their paths."""
     describe(read_prepared(target, target.name, "all"))
     left_out, look_at = report["left_out"], ("no face found", "unreadable")
     found = report["kept"] + sum(map(len, left_out.values()))
-    print(f"kept {report['kept']} of {found} videos" + (" (the paper ends with 633)" if kind == "mug" else ""))
+    lines = [f"kept {report['kept']} of {found} videos" + (" (the paper ends with 633)" if kind == "mug" else "")]
     for why, paths in left_out.items():
-        print(f"  {why}: {len(paths)}" + "".join(f"\n    {path}" for path in paths if why in look_at))
-    if report["unreadable"]:
-        print(f"unreadable pictures, left out: {len(report['unreadable'])}")
-        print("\n".join(f"    {path}" for path in report["unreadable"]))
-    print(f"written to {target}; look over {target}.png")
+        lines += [f"  {why}: {len(paths)}", *(f"    {path}" for path in paths if why in look_at)]
+    for what, title in (
+        ("unreadable", "unreadable pictures, left out"),
+        ("damaged", "damaged films, taken as far as they can be read"),
+        ("not_taken", f"folders of pictures, and films, that are no videos of {kind}"),
+        ("unopened", "folders that cannot be opened"),
+    ):
+        if entries := report[what]:
+            about = [f"    {path}" if isinstance(entries, list) else f"    {path}: {entries[path]}" for path in entries]
+            lines += [f"{title}: {len(entries)}", *about]
+    print("\n".join(map(printable, lines)))
+    print(printable(f"written to {target}; look over {target}.png"))

@@ -35,8 +35,8 @@ import data
 MODEL = Path(__file__).stem
 SPLIT = "all"  # the paper trains its GANs on every video and compares with them; a GAN here has no use for a test split
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
-FAST = {"iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998}
-FAST |= {"loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0}
+FAST = {"iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99]}
+FAST |= {"loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "ema": 0.998}
 FAST |= {"clip_scale": 2, "upsample": "bilinear"}
 FIXED = ("init", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
 PENALTY_EVERY = 4  # iterations, with as much more weight: the gradient of a gradient is dear

@@ -85,5 +85,6 @@ def test_residuals(claims):
     ours, previous = c["distance at t = 64 over t = 16: RJGAN, A.6"]
     assert 0.8 < ours < 1.25 and previous > 1.5
     assert c["interpolation: neighbours / ends"] < 0.4
+    assert c["toy: distance after 400 steps, gamma = 0.0"] > 0.3 > 0.01 > c["toy: distance after 400 steps, gamma = 0.3"]
     assert c["MoCoGAN: share of the content's variance within videos"] < 1e-10
     assert c["RMoCoGAN: share of the content's variance within videos"] > 1e-5

@@ -146,7 +146,8 @@ def test_its_links_lead_somewhere(page):
 
 
 def test_every_page_and_picture_is_linked():
-    linked = {(page.parent / link.partition("#")[0]).resolve() for page in PAGES for link in links(page)}
+    pages = [*PAGES, *(ROOT / "notebooks").glob("*.ipynb")]
+    linked = {(page.parent / link.partition("#")[0]).resolve() for page in pages for link in links(page)}
     assert linked >= {*(ROOT / "docs/img").iterdir(), *(ROOT / "docs/figures").iterdir()}
     assert {README.parent / link.partition("#")[0] for link in links(README)} >= set(PAGES[1:])
 

@@ -20,9 +20,6 @@ rjvae.py differs from this file in `Prior`, in `Posterior` and in what follows f
     python dsa.py --out RUN --resume                  resume
     python dsa.py --out RUN --sample 64               samples.npy and figures
     python dsa.py --out RUN --eval                    ELBO and log p(x) on the test split
-
-Measured on Sprites, `--width 32 --batch 8 --iters 5000` on a CPU: log p(x) >= -90987 nats a test
-video (IWAE-100), squared error 1143 a video; a new content keeps action and view in 99.6 %.
 """
 
 import copy
@@ -40,6 +37,7 @@ MODEL = Path(__file__).stem
 SPLIT = "train"  # likelihoods are reported on the test split
 PAPER = {"iters": 100000, "batch": 128, "frames": 8, "stride": 1, "size": 64, "width": 256, "lr": 5e-4}
 CONTENT, MOTION, LATENT = 256, 32, 288  # the dimensions of f, z(t) and [f, z(t)]
+HIDDEN = 512  # units of an LSTM or an MLP, and the dimension of phi
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -58,12 +56,13 @@ class Encoder(nn.Module):
             return [conv, nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)]
 
         self.net = nn.Sequential(
-            *[nn.Conv2d(3, width, 5, 1, 2), nn.LeakyReLU(0.2, inplace=True)],  # (256, 64, 64)
+            nn.Conv2d(3, width, 5, 1, 2),  # (256, 64, 64)
+            nn.LeakyReLU(0.2, inplace=True),
             *block(2),  # (256, 32, 32)
             *block(2),  # (256, 16, 16)
             *block(2),  # (256, 8, 8)
             nn.Flatten(),
-            nn.Linear(width * (size // 8) ** 2, 512),
+            nn.Linear(width * (size // 8) ** 2, HIDDEN),
         )
 
     def forward(self, x):
@@ -88,8 +87,10 @@ class Decoder(nn.Module):
             *block(),  # (256, 16, 16)
             *block(),  # (256, 32, 32)
             *block(),  # (256, 64, 64)
-            *[nn.BatchNorm2d(width), nn.LeakyReLU(0.2, inplace=True)],
-            *[nn.ConvTranspose2d(width, 3, 5, 1, 2), nn.Tanh()],  # (3, 64, 64)
+            nn.BatchNorm2d(width),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.ConvTranspose2d(width, 3, 5, 1, 2),  # (3, 64, 64)
+            nn.Tanh(),
         )
 
     def forward(self, z):
@@ -107,8 +108,8 @@ class Prior(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.lstm = nn.LSTM(MOTION, 512, batch_first=True)
-        self.head = nn.Linear(512, 2 * MOTION)
+        self.lstm = nn.LSTM(MOTION, HIDDEN, batch_first=True)
+        self.head = nn.Linear(HIDDEN, 2 * MOTION)
 
     def step(self, content, previous, state=None):
         """Any number of steps in one call: previous (B, T, D) and the LSTM's state to the Gaussian, and the state."""
@@ -117,15 +118,15 @@ class Prior(nn.Module):
 
     def forward(self, content, motion):
         """The prior of every step of motion (B, T, D), given the steps before it: its mean and logvar, (B, T, D)."""
-        previous = F.pad(motion[:, :-1], (0, 0, 1, 0))  # known in advance, so the LSTM runs once over all of them
+        previous = F.pad(motion[:, :-1], (0, 0, 1, 0))  # teacher forcing: the LSTM runs once over all steps
         return self.step(content, previous)[0]
 
-    def draw(self, content, frames, generator):
+    def draw(self, content, frames, rng):
         """Motion (B, T, D) drawn step by step, each step from the prior given the draws before it."""
         motion, state = [content.new_zeros(len(content), 1, MOTION)], None
         for _ in range(frames):
             gaussian, state = self.step(content, motion[-1], state)
-            motion.append(reparameterize(gaussian, generator))
+            motion.append(reparameterize(gaussian, rng))
         return torch.cat(motion[1:], 1)
 
 
@@ -134,9 +135,9 @@ class Posterior(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.lstm = nn.LSTM(512, 512, batch_first=True, bidirectional=True)
-        self.content_head = nn.Linear(2 * 512, 2 * CONTENT)
-        self.motion_head = nn.Sequential(nn.Linear(512, 512), nn.LeakyReLU(0.2), nn.Linear(512, 2 * MOTION))
+        self.lstm = nn.LSTM(HIDDEN, HIDDEN, batch_first=True, bidirectional=True)
+        self.content_head = nn.Linear(2 * HIDDEN, 2 * CONTENT)
+        self.motion_head = nn.Sequential(nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 2 * MOTION))
 
     def content(self, phi):
         """Codes phi (B, T, 512) to the Gaussian of the content, (B, D)."""
@@ -163,13 +164,14 @@ def build(args):
 # Losses: the ELBO (A.1), and tighter bounds
 # ---------------------------------------------------------------------------------------------------------------------
 
-STANDARD_NORMAL = (torch.zeros((), dtype=torch.float64),) * 2  # N(0, I) of any shape, device and precision
+ZERO = torch.zeros((), dtype=torch.float64)  # 0-d: of any shape, device and precision
+STANDARD_NORMAL = (ZERO, ZERO)  # mean and logvar of N(0, I)
 
 
-def reparameterize(gaussian, generator):
+def reparameterize(gaussian, rng):
     """A draw of the Gaussian (mean, logvar) that gradients can pass through."""
     mean, logvar = gaussian
-    eps = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    eps = torch.randn(mean.shape, generator=rng, device=mean.device, dtype=mean.dtype)
     return mean + (logvar / 2).exp() * eps
 
 
@@ -182,42 +184,42 @@ def log_density(x, gaussian):
 def kl(q, p):
     """D_KL[q || p] of diagonal Gaussians, summed over all but the first dimension: (B,), in nats."""
     (q_mean, q_logvar), (p_mean, p_logvar) = q, p
-    ratio = q_logvar - p_logvar
-    return 0.5 * (ratio.exp() - ratio - 1 + (q_mean - p_mean) ** 2 * (-p_logvar).exp()).flatten(1).sum(1)
+    log_ratio = q_logvar - p_logvar
+    return 0.5 * (log_ratio.exp() - log_ratio - 1 + (q_mean - p_mean) ** 2 * (-p_logvar).exp()).flatten(1).sum(1)
 
 
-def infer_all(nets, phi, q_content, generator):
+def sample_posterior(nets, phi, q_content, rng):
     """Content and motion drawn from the posterior, q of that motion, and p of that motion.
 
     The prior is rolled out on the posterior's draws, as the expectation in A.1 says, never on draws of its own.
     """
-    content = reparameterize(q_content, generator)
+    content = reparameterize(q_content, rng)
     q_motion = nets["Posterior"].motion(phi, content)
-    motion = reparameterize(q_motion, generator)
+    motion = reparameterize(q_motion, rng)
     return content, motion, q_motion, nets["Prior"](content, motion)
 
 
-def elbo_parts(nets, x, generator):
+def elbo_parts(nets, x, rng):
     """The three parts of the ELBO (A.1) of videos x (B, T, C, H, W), from one draw: (B,) each, in nats.
 
     ELBO = reconstruction - kl_content - kl_motion.
     """
     phi = nets["Encoder"](x)
     q_content = nets["Posterior"].content(phi)
-    content, motion, q_motion, p_motion = infer_all(nets, phi, q_content, generator)
+    content, motion, q_motion, p_motion = sample_posterior(nets, phi, q_content, rng)
     decoded = nets["Decoder"](latents(content, motion))  # all frames of all videos in one batch
     return {
-        "reconstruction": log_density(x, (decoded, STANDARD_NORMAL[1])),
+        "reconstruction": log_density(x, (decoded, ZERO)),
         "kl_content": kl(q_content, STANDARD_NORMAL),
         "kl_motion": kl(q_motion, p_motion),
     }
 
 
-def log_weight(nets, x, phi, q_content, generator):
+def log_weight(nets, x, phi, q_content, rng):
     """log p(x, content, motion) - log q(content, motion | x) at one draw of the posterior: (B,), float64."""
-    content, motion, q_motion, p_motion = infer_all(nets, phi, q_content, generator)
+    content, motion, q_motion, p_motion = sample_posterior(nets, phi, q_content, rng)
     decoded = nets["Decoder"](latents(content, motion)).double()
-    log_p_x = log_density(x, (decoded, STANDARD_NORMAL[1]))
+    log_p_x = log_density(x, (decoded, ZERO))
     log_p = log_p_x + log_density(content, STANDARD_NORMAL) + log_density(motion, p_motion)
     return log_p - log_density(content, q_content) - log_density(motion, q_motion)
 
@@ -225,22 +227,23 @@ def log_weight(nets, x, phi, q_content, generator):
 def importance_bounds(log_weights):
     """{K: the importance-weighted bound on log p(x) from K draws, (B,)}, K = 1, 10, 100, of log weights (B, 100).
 
-    A bound from fewer draws than there are is the mean over as many groups as there are: it costs nothing.
+    For K below 100 it is the mean over 100 / K disjoint groups of the same draws.
     """
     groups = {K: log_weights.unflatten(1, (-1, K)) for K in (1, 10, 100)}
     return {K: (group.logsumexp(2) - math.log(K)).mean(1) for K, group in groups.items()}
 
 
-def update(nets, optimizers, x, generator):
+def update(nets, optimizers, x, rng):
     """One step on the negative ELBO of videos x (B, T, C, H, W), averaged over the batch; returns its parts."""
-    parts = {name: part.mean() for name, part in elbo_parts(nets, x, generator).items()}
+    parts = {name: part.mean() for name, part in elbo_parts(nets, x, rng).items()}
     loss = parts["kl_content"] + parts["kl_motion"] - parts["reconstruction"]
     optimizers["all"].zero_grad()
     loss.backward()
     optimizers["all"].step()
     # half the squared error: the rest of -log p(x | z) is a constant so large that it hides everything in a plot
-    error = -parts.pop("reconstruction") - 0.5 * math.log(2 * math.pi) * x[0].numel()
-    return {name: part.detach() for name, part in ({"error": error} | parts).items()}
+    error = -parts["reconstruction"] - 0.5 * math.log(2 * math.pi) * x[0].numel()
+    losses = {"error": error, "kl_content": parts["kl_content"], "kl_motion": parts["kl_motion"]}
+    return {name: loss.detach() for name, loss in losses.items()}
 
 
 def average(ema, nets, decay):
@@ -257,20 +260,20 @@ def average(ema, nets, decay):
 
 def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
-    generator = data.seeded(args.seed, args.device)  # of the batches and of the posterior's draws
+    rng = data.seeded(args.seed, args.device)  # of the batches and of the posterior's draws
     torch.manual_seed(args.seed)  # of the first weights
     videos = data.load_for(args).at_least((args.frames - 1) * args.stride + 1)
-    figure_videos(args, args.frames)  # a data set without any is told before the training, not after it
+    figure_videos(args, args.frames)  # fail early if the test split has no clip of that length
 
     nets = build(args).to(args.device)
     optimizers = {"all": torch.optim.Adam(nets.parameters(), args.lr, betas=(0.9, 0.999), fused=True)}
 
     ema = copy.deepcopy(nets).requires_grad_(False).eval()
     data.accelerate([nets["Encoder"], nets["Decoder"]], args)
-    run = data.Run(args, nets, ema, optimizers, generator, sample, filmstrip)
+    run = data.Run(args, nets, ema, optimizers, rng, sample, filmstrip)
     for iteration in run:
-        x = videos.clips(args.batch, args.frames, args.stride, generator)
-        run.log(update(nets, optimizers, x, generator))
+        x = videos.clips(args.batch, args.frames, args.stride, rng)
+        run.log(update(nets, optimizers, x, rng))
         average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # of a short past at first
     return run.folder
 
@@ -281,27 +284,27 @@ def train(args):
 
 
 @torch.no_grad()
-def sample(nets, n, frames, generator, content=None, motion=None):
+def sample(nets, n, frames, rng, content=None, motion=None):
     """Draw n videos of any number of frames.
 
     Returns videos (n, T, C, H, W), images (n, C, H, W): a random frame of each, and their latents: content (n, D),
     which is f, and motion (n, T, D), which is z. Either can be given to hold it fixed.
     """
-    fresh_content = torch.randn(n, CONTENT, generator=generator, device=generator.device)
+    fresh_content = torch.randn(n, CONTENT, generator=rng, device=rng.device)
     content = fresh_content if content is None else content
-    motion = nets["Prior"].draw(content, frames, generator) if motion is None else motion
+    motion = nets["Prior"].draw(content, frames, rng) if motion is None else motion
     z = latents(content, motion)
     videos = torch.cat([nets["Decoder"](part) for part in z.split(16)])  # in parts, to limit memory
-    t = torch.randint(z.shape[1], (n,), generator=generator, device=z.device)
+    t = torch.randint(z.shape[1], (n,), generator=rng, device=z.device)
     images = videos[torch.arange(n, device=z.device), t]
     return {"videos": videos, "images": images, "content": content, "motion": motion}
 
 
 @torch.no_grad()
-def infer(nets, videos, generator):
+def infer(nets, videos, rng):
     """The posterior's draws for real videos (n, T, C, H, W): what `sample` takes, content (n, D), motion (n, T, D)."""
     phi = nets["Encoder"](videos)
-    content, motion, *_ = infer_all(nets, phi, nets["Posterior"].content(phi), generator)
+    content, motion, *_ = sample_posterior(nets, phi, nets["Posterior"].content(phi), rng)
     return {"content": content, "motion": motion}
 
 
@@ -311,22 +314,23 @@ def filmstrip(drawn):
 
 
 @torch.no_grad()
-def save_figures(nets, folder, real, generator):
-    """The paper's figures, from one trained run and six real videos (6, T, C, H, W), or fewer and then some twice.
+def save_figures(nets, folder, real, rng):
+    """The paper's figures, from one trained run and six real videos (6, T, C, H, W), repeated if fewer.
 
     generation.png     Figure 7, top: videos from the prior
     inference.png      Figure 7, bottom: a real video, and below it what the model makes of it
     interpolation.png  Figure 13: the videos between two contents, with the same noise
     swap.png           two real videos; the content of the first with the motion of the second, and the reverse
     """
-    real, frames = real[torch.arange(6) % len(real)], real.shape[1]
-    drawn = sample(nets, 8, frames, generator)
+    real = real[torch.arange(6) % len(real)]
+    frames = real.shape[1]
+    drawn = sample(nets, 8, frames, rng)
     data.save_grid(folder / "generation.png", filmstrip(drawn))
 
-    inferred = infer(nets, real, generator)
+    inferred = infer(nets, real, rng)
     white = torch.ones_like(real[:, 0])  # a real video has no summary frame
     shown = filmstrip({"videos": real, "images": white})
-    made = filmstrip(sample(nets, 6, frames, generator, **inferred))
+    made = filmstrip(sample(nets, 6, frames, rng, **inferred))
     data.save_grid(folder / "inference.png", torch.stack([shown, made], 1).flatten(0, 1))
 
     path = torch.lerp(drawn["content"][0], drawn["content"][1], torch.linspace(0, 1, 8, device=real.device)[:, None])
@@ -334,7 +338,7 @@ def save_figures(nets, folder, real, generator):
     data.save_grid(folder / "interpolation.png", torch.cat(strips))
 
     other = [1, 0, 3, 2, 5, 4]  # the other of a pair
-    swapped = filmstrip(sample(nets, 6, frames, generator, inferred["content"], inferred["motion"][other]))
+    swapped = filmstrip(sample(nets, 6, frames, rng, inferred["content"], inferred["motion"][other]))
     rows = [part.unflatten(0, (3, 2)) for part in (shown, swapped)]  # three pairs of videos
     data.save_grid(folder / "swap.png", torch.cat(rows, 1).flatten(0, 1))
 
@@ -382,10 +386,10 @@ def main(argv=None):
             return metrics.main(["bounds", args.out, "--seed", str(args.seed), "--device", args.device, *options])
         run = Path(args.out) if args.sample else train(args)
         config, nets = load_run(run, args.device, args.raw)
-        generator = data.seeded(args.seed, args.device)
+        rng = data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))
-        save_figures(nets, run / "figures", figure_videos(args, config["frames"]), generator)
+            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, rng))
+        save_figures(nets, run / "figures", figure_videos(args, config["frames"]), rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)
     data.print_results(run, MODEL)

@@ -1,7 +1,7 @@
 """RJGAN of "Jointly Trained Image and Video Generation using Residual Vectors" (WACV 2020, Sections 4.1 and A.2).
 
-A video is a summary vector, drawn from the prior of images, plus a residual for each frame. So G_I(mu) is an image
-generator with a fixed prior, and the same networks serve images, videos, and a mixture of both.
+A video is a summary vector, drawn from the prior of images, plus a residual for each frame. The summary vector alone
+decodes to an image, so one generator G_I makes images and videos, and learns from both.
 
     symbol    name                                             shape
     mu        summary vector, N(0, I)                          (B, 60)
@@ -34,7 +34,7 @@ from torch import nn
 import data
 
 MODEL = Path(__file__).stem
-SPLIT = "all"  # the paper trains its GANs on every video and compares with them; a GAN here has no use for a test split
+SPLIT = "all"  # as in the paper, GANs train on all videos and are compared with them
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
 FAST = PAPER | {  # docs/recipe.md
     "iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998,
@@ -43,7 +43,7 @@ FAST = PAPER | {  # docs/recipe.md
 FAST |= {"iters": 8500, "image_iters": 6000, "image_batch": 32}  # new vs mocogan.py
 FIXED = ("init", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
 FIXED += ("residual", "image_iters")  # new vs mocogan.py
-PENALTY_EVERY = 4  # iterations, with as much more weight: the gradient of a gradient is dear
+PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 LATENT = 60  # new vs mocogan.py: the dimension of mu, eps(t), delta(t) and z(t), A.5
 
 
@@ -68,14 +68,15 @@ class Generator(nn.Module):
 
     def __init__(self, size, width, upsample="transposed"):
         super().__init__()
-        widths = [times * width for times in {32: (4, 2, 1), 64: (8, 4, 2, 1), 128: (16, 8, 4, 2, 1)}[size]]
+        multipliers = {32: (4, 2, 1), 64: (8, 4, 2, 1), 128: (16, 8, 4, 2, 1)}[size]
+        widths = [times * width for times in multipliers]
         layers = [nn.ConvTranspose2d(LATENT, widths[0], 4, 1, 0, bias=False)]  # (512, 4, 4)
         for before, after in pairwise(widths):  # (256, 8, 8), (128, 16, 16), (64, 32, 32)
             layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         last = [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False)]  # (3, 64, 64)
-        if upsample == "bilinear":  # leaves no checkerboard, which a short training does not unlearn
+        if upsample == "bilinear":  # avoids the checkerboard of transposed convolutions
             last = [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(width, 3, 3, 1, 1, bias=False)]
         self.net = nn.Sequential(*layers, *last, nn.Tanh())
 
@@ -110,8 +111,8 @@ class ImageDiscriminator(nn.Module):
 class VideoDiscriminator(nn.Module):
     """D_V: clips (B, T, C, H, W), T >= 16, to logits (B, 1, T - 15, 1, 1).
 
-    The last kernel spans what is left of the frame: 4x4 at 64 pixels as in the paper, 2x2 at 32, 8x8 at 128.
-    With scale 2 it sees clips of half the size: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
+    The last kernel, without noise before it, spans the rest of the frame: 4x4 at 64 pixels as in the paper.
+    With scale 2, D_V sees clips of half the size: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
     """
 
     def __init__(self, size, width, sigma, batch_norm=True, scale=1):
@@ -151,10 +152,10 @@ class Latents(nn.Module):
         self.gru = nn.GRU(2 * LATENT, LATENT, batch_first=True)
         self.residual = residual
 
-    def draw(self, n, frames, generator):
+    def draw(self, n, frames, rng):
         """The noise of n videos: mu (n, D) and eps (n, T, D)."""
-        mu = torch.randn(n, LATENT, generator=generator, device=generator.device)
-        eps = torch.randn(n, frames, LATENT, generator=generator, device=generator.device)
+        mu = torch.randn(n, LATENT, generator=rng, device=rng.device)
+        eps = torch.randn(n, frames, LATENT, generator=rng, device=rng.device)
         return mu, eps
 
     def forward(self, mu, eps):
@@ -170,9 +171,9 @@ def build(args):
     """The four networks of a run, fresh."""
     nets = {"G_I": Generator(args.size, args.g_width or args.width, args.upsample)}
     nets["R_M"] = Latents(args.residual)  # new vs mocogan.py
-    options = (args.noise, args.batch_norm == "on")
-    nets["D_I"] = ImageDiscriminator(args.width, *options)
-    nets["D_V"] = VideoDiscriminator(args.size, args.width, *options, args.clip_scale)
+    batch_norm = args.batch_norm == "on"
+    nets["D_I"] = ImageDiscriminator(args.width, args.noise, batch_norm)
+    nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
     return data.channels_last(nn.ModuleDict(nets))
 
 
@@ -180,35 +181,39 @@ def build(args):
 # Losses: objective (1)
 # ---------------------------------------------------------------------------------------------------------------------
 
-# the lines of objective (1), and the discriminator of each
-TERMS = {"frames": "D_I", "clips": "D_V", "summary": "D_I"}  # new vs mocogan.py: the third line
+# Objective (1), which G minimises and the discriminators maximise; its lines, by the name of their term:
+#   frames     E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(z(t))))]
+#   clips      E[log D_V(S_T(v))] + E[log(1 - D_V(G_I(z(1)), ..., G_I(z(T))))]
+#   summary    E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(mu)))]    (new vs mocogan.py)
+TERMS = {"frames": "D_I", "clips": "D_V", "summary": "D_I"}  # new vs mocogan.py: the discriminator of each term
 
 
-def real_batch(videos, clip_videos, args, generator):
+def real_batch(videos, clip_videos, args, rng):
     """What the discriminators see of real videos, by term: a frame S_1(v) and a clip S_T(v) of each of B videos."""
-    clips = clip_videos.clips(args.batch, args.frames, args.stride, generator)
-    summary = videos.images(args.batch, generator)  # new vs mocogan.py: S_1(v) of the third line
-    return {"frames": videos.images(args.batch, generator), "clips": clips, "summary": summary}
+    clips = clip_videos.clips(args.batch, args.frames, args.stride, rng)
+    summary = videos.images(args.batch, rng)  # new vs mocogan.py
+    return {"frames": videos.images(args.batch, rng), "clips": clips, "summary": summary}
 
 
-def fake_batch(nets, args, kappas, longest, generator, terms=tuple(TERMS)):  # new vs mocogan.py
+def fake_batch(nets, args, kappas, max_length, rng, terms=tuple(TERMS)):  # new vs mocogan.py
     """What the discriminators see of B generated videos, by term.
 
-    A video has kappa frames, drawn from `kappas`, at most `longest`. Frames are decoded independently of each other,
+    A video has kappa frames, drawn from `kappas`, at most `max_length`. Frames are decoded independently of each other,
     so S_1 and S_T choose among latents, and only what a discriminator will see is decoded, in one call of G_I.
     """
-    mu, eps = nets["R_M"].draw(args.batch, longest, generator)  # new vs mocogan.py
-    z = nets["R_M"](mu, eps)  # (B, longest, D), of which the first kappa are the video
-    video = torch.arange(args.batch, device=z.device)[:, None]  # (B, 1)
-    u_kappa, u_frame, u_first = torch.rand(3, args.batch, 1, generator=generator, device=z.device)
+    mu, eps = nets["R_M"].draw(args.batch, max_length, rng)  # new vs mocogan.py
+    z = nets["R_M"](mu, eps)  # (B, max_length, D), of which the first kappa are the video
+    row = torch.arange(args.batch, device=z.device)[:, None]  # (B, 1), the number of each video
+    u_kappa, u_frame, u_first = torch.rand(3, args.batch, 1, generator=rng, device=z.device)
     kappa = kappas[(u_kappa * len(kappas)).long()]  # (B, 1), one of `kappas`
     frame = (u_frame * kappa).long()  # (B, 1), S_1: one of kappa frames
     first = (u_first * (kappa - args.frames + 1)).long()  # (B, 1), S_T: a place where T frames fit
     clip = first + torch.arange(args.frames, device=z.device)  # (B, T)
-    latents = {"frames": z[video, frame], "clips": z[video, clip], "summary": mu[:, None]}  # new vs mocogan.py
+    latents = {"frames": z[row, frame], "clips": z[row, clip], "summary": mu[:, None]}  # new vs mocogan.py
     latents = {term: latents[term] for term in terms}
-    x = nets["G_I"](torch.cat(list(latents.values()), 1)).split([part.shape[1] for part in latents.values()], 1)
-    return {term: part if term == "clips" else part[:, 0] for term, part in zip(latents, x, strict=True)}
+    x = nets["G_I"](torch.cat(list(latents.values()), 1))  # (B, frames of all terms, C, H, W)
+    parts = dict(zip(latents, x.split([part.shape[1] for part in latents.values()], 1), strict=True))
+    return {term: part if term == "clips" else part[:, 0] for term, part in parts.items()}
 
 
 def discriminator_losses(nets, real, fake):
@@ -226,15 +231,19 @@ def generator_losses(nets, fake):
 
 
 def relativistic_losses(nets, better, worse):
-    """Of preset fast, by term: E[-log sigmoid(D(better) - D(worse))], where real is better for D, and fake for G.
+    """--loss relativistic, by term: E[-log sigmoid(D(better) - D(worse))]; better is real for D, and fake for G.
 
     Every fake is paired with a real one, so G cannot win by fakes that are all alike (R3GAN, arXiv 2501.05441).
     """
-    return {t: F.softplus(nets[TERMS[t]](worse[t]) - nets[TERMS[t]](better[t])).mean() for t in better if t in worse}
+    losses = {}
+    for term in (term for term in TERMS if term in better and term in worse):
+        D = nets[TERMS[term]]
+        losses[term] = F.softplus(D(worse[term]) - D(better[term])).mean()
+    return losses
 
 
 def gradient_penalties(nets, real, fake):
-    """Of preset fast, by term: R1 + R2 = E|dD(real)/dreal|^2 + E|dD(fake)/dfake|^2, so that D ends flat on both."""
+    """--penalty, by term: the zero-centred penalties R1 + R2 = E|dD(real)/dreal|^2 + E|dD(fake)/dfake|^2."""
     penalties = {}
     for term in fake:
         for x in (real[term].detach().requires_grad_(), fake[term].detach().requires_grad_()):
@@ -254,8 +263,9 @@ def update(nets, optimizers, real, fake, relativistic=False, penalty=0.0):
     else:
         d_losses = discriminator_losses(nets, real, fake)
     penalties = gradient_penalties(nets, real, fake) if penalty else {}
+    d_loss = sum(d_losses.values()) + penalty / 2 * sum(penalties.values())
     optimizers["D"].zero_grad()
-    sum([*d_losses.values(), *(penalty / 2 * value for value in penalties.values())]).backward()
+    d_loss.backward()
     optimizers["D"].step()
 
     for D in discriminators:  # the generator's gradient passes through them and need not be collected in them
@@ -284,8 +294,8 @@ def load_videos(args):
     """The real videos for D_I, and those for D_V: all, or all but the fraction --frames-only, chosen by --seed."""
     videos = data.load_for(args)
     shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
-    whole = shuffled[round(args.frames_only * len(videos)) :].sort().values
-    clip_videos = videos.subset(whole).at_least((args.frames - 1) * args.stride + 1)
+    kept = shuffled[round(args.frames_only * len(videos)) :].sort().values
+    clip_videos = videos.subset(kept).at_least((args.frames - 1) * args.stride + 1)
     if args.images:
         videos = data.join(videos, data.load_images(args.images, args.size).to(args.device))
     print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
@@ -294,13 +304,13 @@ def load_videos(args):
 
 def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
-    generator = data.seeded(args.seed, args.device)  # of the batches, real and generated
+    rng = data.seeded(args.seed, args.device)  # of the batches, real and generated
     torch.manual_seed(args.seed)  # of the first weights and of the discriminators' noise
     videos, clip_videos = load_videos(args)
 
     # kappa, the length of a generated video: a number, or one of the data's lengths in steps of the stride
     kappas = (clip_videos.lengths - 1) // args.stride + 1 if args.kappa == "data" else torch.tensor([int(args.kappa)])
-    kappas, longest = kappas.to(args.device), int(kappas.max())
+    kappas, max_length = kappas.to(args.device), int(kappas.max())
 
     nets = build(args).to(args.device)
     adam = {"lr": args.lr, "betas": tuple(args.betas), "weight_decay": 1e-5, "fused": True}
@@ -310,24 +320,24 @@ def train(args):
     }
     if args.init and not args.resume:
         data.start_from(args.init, nets, MODEL, args.device)
-        generator.manual_seed(args.seed + 10**6)  # not the draws of a pre-training with the same seed once more
+        rng.manual_seed(args.seed + 10**6)  # not the draws of a pre-training with the same seed once more
 
     ema = copy.deepcopy(nn.ModuleDict({name: nets[name] for name in ("G_I", "R_M")})).requires_grad_(False).eval()
     data.accelerate([nets["G_I"], nets["D_I"], nets["D_V"]], args)
-    run = data.Run(args, nets, ema, optimizers, generator, sample, filmstrip)
+    run = data.Run(args, nets, ema, optimizers, rng, sample, filmstrip)
     for iteration in run:
         if iteration > args.image_iters:
-            real = real_batch(videos, clip_videos, args, generator)
+            real = real_batch(videos, clip_videos, args, rng)
             # new vs mocogan.py: "periodically" (Section 4.1), and ablations of objective (1)
             terms = [t for t in args.terms if t != "summary" or (iteration - 1) % args.summary_every == 0]
-            fake = fake_batch(nets, args, kappas, longest, generator, terms)
-        else:  # new vs mocogan.py: the third line alone needs neither clips nor R_M, so it is cheap
-            real = {"summary": videos.images(args.image_batch or args.batch, generator)}
-            mu, _ = nets["R_M"].draw(args.image_batch or args.batch, 0, generator)
+            fake = fake_batch(nets, args, kappas, max_length, rng, terms)
+        else:  # new vs mocogan.py: the summary term alone needs neither clips nor R_M, so it is cheap
+            real = {"summary": videos.images(args.image_batch or args.batch, rng)}
+            mu = torch.randn(args.image_batch or args.batch, LATENT, generator=rng, device=rng.device)
             fake = {"summary": nets["G_I"](mu)}
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0
         run.log(update(nets, optimizers, real, fake, args.loss == "relativistic", penalty))
-        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # of a short past at first
+        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # EMA warm-up
     return run.folder
 
 
@@ -337,13 +347,13 @@ def train(args):
 
 
 @torch.no_grad()
-def sample(nets, n, frames, generator, content=None, motion=None):
+def sample(nets, n, frames, rng, content=None, motion=None):
     """Draw n videos of any number of frames.
 
     Returns videos (n, T, C, H, W), images (n, C, H, W): the summary frames, and what they are made of: content, which
     is mu, and motion, which is eps. Either can be given, from an earlier draw, to hold it fixed.
     """  # new vs mocogan.py
-    fresh_content, fresh_motion = nets["R_M"].draw(n, frames, generator)
+    fresh_content, fresh_motion = nets["R_M"].draw(n, frames, rng)
     content = fresh_content if content is None else content
     motion = fresh_motion if motion is None else motion
     z = nets["R_M"](content, motion)
@@ -358,20 +368,20 @@ def filmstrip(drawn):
 
 
 @torch.no_grad()
-def save_figures(nets, folder, frames, generator):
+def save_figures(nets, folder, frames, rng):
     """The paper's figures, from one trained run.
 
     images.png          Figure 6: images from the prior
     content_motion.png  Figures 5 and 9: three contents (three rows each), each with the same three motions
     interpolation.png   Figures 11 and 12: the videos between two contents, with one motion
     """
-    drawn = sample(nets, 64, frames, generator)
+    drawn = sample(nets, 64, frames, rng)
     data.save_png(folder / "images.png", data.tile(data.to_uint8(drawn["images"]), columns=16))
     content, motion = drawn["content"], drawn["motion"]
-    swapped = sample(nets, 9, frames, generator, content[:3].repeat_interleave(3, 0), motion[:3].repeat(3, 1, 1))
+    swapped = sample(nets, 9, frames, rng, content[:3].repeat_interleave(3, 0), motion[:3].repeat(3, 1, 1))
     data.save_grid(folder / "content_motion.png", filmstrip(swapped))
     path = torch.lerp(content[0], content[1], torch.linspace(0, 1, 8, device=content.device)[:, None])
-    between = sample(nets, 8, frames, generator, path, motion[:1].expand(8, -1, -1))
+    between = sample(nets, 8, frames, rng, path, motion[:1].expand(8, -1, -1))
     data.save_grid(folder / "interpolation.png", filmstrip(between))
 
 
@@ -410,8 +420,8 @@ def parse_args(argv=None):
     add("--frames-only", type=float, default=0.0, metavar="X", help="the fraction of videos that D_V does not see")
     add("--images", metavar="DIR", help="a folder of single images, more real data for D_I")
     # new vs mocogan.py
-    add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the lines of objective (1)")
-    add("--summary-every", type=data.positive, default=1, metavar="K", help="the third line every K iterations")
+    add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the terms of objective (1)")
+    add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every K iterations")
     add("--image-iters", type=int, default=0, metavar="N", help="the first N iterations see images alone")
     add("--image-batch", type=data.positive, metavar="N", help="images a batch in those (default that of --batch)")
     add("--residual", default="summary", choices=("summary", "previous"), help="what delta(t) is added to, A.6")
@@ -425,6 +435,8 @@ def parse_args(argv=None):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
     if args.terms == ["summary"] and args.summary_every > 1:  # new vs mocogan.py
         parser.error("--terms summary alone needs --summary-every 1")
+    if args.image_iters and "summary" not in args.terms:
+        parser.error("--image-iters trains the summary term: add it to --terms, or give --image-iters 0")
     if not 0 <= args.frames_only < 1:
         parser.error(f"--frames-only {args.frames_only}: expected a fraction, 0 to below 1")
     return args
@@ -440,10 +452,10 @@ def main(argv=None):
             return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device, *raw])
         run = Path(args.out) if args.sample else train(args)
         config, nets = load_run(run, args.device, args.raw)
-        generator = data.seeded(args.seed, args.device)
+        rng = data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))
-        save_figures(nets, run / "figures", args.frames, generator)
+            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, rng))
+        save_figures(nets, run / "figures", args.frames, rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)
     data.print_results(run, MODEL)

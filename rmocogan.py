@@ -34,14 +34,14 @@ from torch import nn
 import data
 
 MODEL = Path(__file__).stem
-SPLIT = "all"  # the paper trains its GANs on every video and compares with them; a GAN here has no use for a test split
+SPLIT = "all"  # as in the paper, GANs train on all videos and are compared with them
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
 FAST = PAPER | {  # docs/recipe.md
     "iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998,
     "loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear",
 }  # fmt: skip
 FIXED = ("init", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
-PENALTY_EVERY = 4  # iterations, with as much more weight: the gradient of a gradient is dear
+PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 CONTENT, MOTION, LATENT = 50, 10, 60  # the dimensions of z_C, of eps(t) and z_M(t), and of z(t)
 
 
@@ -66,14 +66,15 @@ class Generator(nn.Module):
 
     def __init__(self, size, width, upsample="transposed"):
         super().__init__()
-        widths = [times * width for times in {32: (4, 2, 1), 64: (8, 4, 2, 1), 128: (16, 8, 4, 2, 1)}[size]]
+        multipliers = {32: (4, 2, 1), 64: (8, 4, 2, 1), 128: (16, 8, 4, 2, 1)}[size]
+        widths = [times * width for times in multipliers]
         layers = [nn.ConvTranspose2d(LATENT, widths[0], 4, 1, 0, bias=False)]  # (512, 4, 4)
         for before, after in pairwise(widths):  # (256, 8, 8), (128, 16, 16), (64, 32, 32)
             layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         last = [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False)]  # (3, 64, 64)
-        if upsample == "bilinear":  # leaves no checkerboard, which a short training does not unlearn
+        if upsample == "bilinear":  # avoids the checkerboard of transposed convolutions
             last = [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(width, 3, 3, 1, 1, bias=False)]
         self.net = nn.Sequential(*layers, *last, nn.Tanh())
 
@@ -108,8 +109,8 @@ class ImageDiscriminator(nn.Module):
 class VideoDiscriminator(nn.Module):
     """D_V: clips (B, T, C, H, W), T >= 16, to logits (B, 1, T - 15, 1, 1).
 
-    The last kernel spans what is left of the frame: 4x4 at 64 pixels as in the paper, 2x2 at 32, 8x8 at 128.
-    With scale 2 it sees clips of half the size: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
+    The last kernel, without noise before it, spans the rest of the frame: 4x4 at 64 pixels as in the paper.
+    With scale 2, D_V sees clips of half the size: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
     """
 
     def __init__(self, size, width, sigma, batch_norm=True, scale=1):
@@ -152,10 +153,10 @@ class Latents(nn.Module):
             layers += [nn.Linear(before, CONTENT), nn.BatchNorm1d(CONTENT), nn.ReLU(inplace=True)]
         self.mlp = nn.Sequential(*layers, nn.Linear(CONTENT, CONTENT))
 
-    def draw(self, n, frames, generator):
+    def draw(self, n, frames, rng):
         """The noise of n videos: z_C (n, 50) and eps (n, T, 10)."""
-        z_C = torch.randn(n, CONTENT, generator=generator, device=generator.device)
-        eps = torch.randn(n, frames, MOTION, generator=generator, device=generator.device)
+        z_C = torch.randn(n, CONTENT, generator=rng, device=rng.device)
+        eps = torch.randn(n, frames, MOTION, generator=rng, device=rng.device)
         return z_C, eps
 
     def forward(self, z_C, eps):
@@ -170,9 +171,9 @@ def build(args):
     """The four networks of a run, fresh."""
     nets = {"G_I": Generator(args.size, args.g_width or args.width, args.upsample)}
     nets["R_M"] = Latents()
-    options = (args.noise, args.batch_norm == "on")
-    nets["D_I"] = ImageDiscriminator(args.width, *options)
-    nets["D_V"] = VideoDiscriminator(args.size, args.width, *options, args.clip_scale)
+    batch_norm = args.batch_norm == "on"
+    nets["D_I"] = ImageDiscriminator(args.width, args.noise, batch_norm)
+    nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
     return data.channels_last(nn.ModuleDict(nets))
 
 
@@ -180,33 +181,36 @@ def build(args):
 # Losses: objective (1)
 # ---------------------------------------------------------------------------------------------------------------------
 
-# the lines of objective (1), and the discriminator of each
-TERMS = {"frames": "D_I", "clips": "D_V"}
+# Objective (1), which G minimises and the discriminators maximise; its lines, by the name of their term:
+#   frames     E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(z(t))))]
+#   clips      E[log D_V(S_T(v))] + E[log(1 - D_V(G_I(z(1)), ..., G_I(z(T))))]
+TERMS = {"frames": "D_I", "clips": "D_V"}  # the discriminator of each term
 
 
-def real_batch(videos, clip_videos, args, generator):
+def real_batch(videos, clip_videos, args, rng):
     """What the discriminators see of real videos, by term: a frame S_1(v) and a clip S_T(v) of each of B videos."""
-    clips = clip_videos.clips(args.batch, args.frames, args.stride, generator)
-    return {"frames": videos.images(args.batch, generator), "clips": clips}
+    clips = clip_videos.clips(args.batch, args.frames, args.stride, rng)
+    return {"frames": videos.images(args.batch, rng), "clips": clips}
 
 
-def fake_batch(nets, args, kappas, longest, generator):
+def fake_batch(nets, args, kappas, max_length, rng):
     """What the discriminators see of B generated videos, by term.
 
-    A video has kappa frames, drawn from `kappas`, at most `longest`. Frames are decoded independently of each other,
+    A video has kappa frames, drawn from `kappas`, at most `max_length`. Frames are decoded independently of each other,
     so S_1 and S_T choose among latents, and only what a discriminator will see is decoded, in one call of G_I.
     """
-    z_C, eps = nets["R_M"].draw(args.batch, longest, generator)
-    z = nets["R_M"](z_C, eps)  # (B, longest, D), of which the first kappa are the video
-    video = torch.arange(args.batch, device=z.device)[:, None]  # (B, 1)
-    u_kappa, u_frame, u_first = torch.rand(3, args.batch, 1, generator=generator, device=z.device)
+    z_C, eps = nets["R_M"].draw(args.batch, max_length, rng)
+    z = nets["R_M"](z_C, eps)  # (B, max_length, D), of which the first kappa are the video
+    row = torch.arange(args.batch, device=z.device)[:, None]  # (B, 1), the number of each video
+    u_kappa, u_frame, u_first = torch.rand(3, args.batch, 1, generator=rng, device=z.device)
     kappa = kappas[(u_kappa * len(kappas)).long()]  # (B, 1), one of `kappas`
     frame = (u_frame * kappa).long()  # (B, 1), S_1: one of kappa frames
     first = (u_first * (kappa - args.frames + 1)).long()  # (B, 1), S_T: a place where T frames fit
     clip = first + torch.arange(args.frames, device=z.device)  # (B, T)
-    latents = {"frames": z[video, frame], "clips": z[video, clip]}
-    x = nets["G_I"](torch.cat(list(latents.values()), 1)).split([part.shape[1] for part in latents.values()], 1)
-    return {term: part if term == "clips" else part[:, 0] for term, part in zip(latents, x, strict=True)}
+    latents = {"frames": z[row, frame], "clips": z[row, clip]}
+    x = nets["G_I"](torch.cat(list(latents.values()), 1))  # (B, frames of all terms, C, H, W)
+    parts = dict(zip(latents, x.split([part.shape[1] for part in latents.values()], 1), strict=True))
+    return {term: part if term == "clips" else part[:, 0] for term, part in parts.items()}
 
 
 def discriminator_losses(nets, real, fake):
@@ -224,15 +228,19 @@ def generator_losses(nets, fake):
 
 
 def relativistic_losses(nets, better, worse):
-    """Of preset fast, by term: E[-log sigmoid(D(better) - D(worse))], where real is better for D, and fake for G.
+    """--loss relativistic, by term: E[-log sigmoid(D(better) - D(worse))]; better is real for D, and fake for G.
 
     Every fake is paired with a real one, so G cannot win by fakes that are all alike (R3GAN, arXiv 2501.05441).
     """
-    return {t: F.softplus(nets[TERMS[t]](worse[t]) - nets[TERMS[t]](better[t])).mean() for t in better if t in worse}
+    losses = {}
+    for term in (term for term in TERMS if term in better and term in worse):
+        D = nets[TERMS[term]]
+        losses[term] = F.softplus(D(worse[term]) - D(better[term])).mean()
+    return losses
 
 
 def gradient_penalties(nets, real, fake):
-    """Of preset fast, by term: R1 + R2 = E|dD(real)/dreal|^2 + E|dD(fake)/dfake|^2, so that D ends flat on both."""
+    """--penalty, by term: the zero-centred penalties R1 + R2 = E|dD(real)/dreal|^2 + E|dD(fake)/dfake|^2."""
     penalties = {}
     for term in fake:
         for x in (real[term].detach().requires_grad_(), fake[term].detach().requires_grad_()):
@@ -252,8 +260,9 @@ def update(nets, optimizers, real, fake, relativistic=False, penalty=0.0):
     else:
         d_losses = discriminator_losses(nets, real, fake)
     penalties = gradient_penalties(nets, real, fake) if penalty else {}
+    d_loss = sum(d_losses.values()) + penalty / 2 * sum(penalties.values())
     optimizers["D"].zero_grad()
-    sum([*d_losses.values(), *(penalty / 2 * value for value in penalties.values())]).backward()
+    d_loss.backward()
     optimizers["D"].step()
 
     for D in discriminators:  # the generator's gradient passes through them and need not be collected in them
@@ -282,8 +291,8 @@ def load_videos(args):
     """The real videos for D_I, and those for D_V: all, or all but the fraction --frames-only, chosen by --seed."""
     videos = data.load_for(args)
     shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
-    whole = shuffled[round(args.frames_only * len(videos)) :].sort().values
-    clip_videos = videos.subset(whole).at_least((args.frames - 1) * args.stride + 1)
+    kept = shuffled[round(args.frames_only * len(videos)) :].sort().values
+    clip_videos = videos.subset(kept).at_least((args.frames - 1) * args.stride + 1)
     if args.images:
         videos = data.join(videos, data.load_images(args.images, args.size).to(args.device))
     print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
@@ -292,13 +301,13 @@ def load_videos(args):
 
 def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
-    generator = data.seeded(args.seed, args.device)  # of the batches, real and generated
+    rng = data.seeded(args.seed, args.device)  # of the batches, real and generated
     torch.manual_seed(args.seed)  # of the first weights and of the discriminators' noise
     videos, clip_videos = load_videos(args)
 
     # kappa, the length of a generated video: a number, or one of the data's lengths in steps of the stride
     kappas = (clip_videos.lengths - 1) // args.stride + 1 if args.kappa == "data" else torch.tensor([int(args.kappa)])
-    kappas, longest = kappas.to(args.device), int(kappas.max())
+    kappas, max_length = kappas.to(args.device), int(kappas.max())
 
     nets = build(args).to(args.device)
     adam = {"lr": args.lr, "betas": tuple(args.betas), "weight_decay": 1e-5, "fused": True}
@@ -308,17 +317,17 @@ def train(args):
     }
     if args.init and not args.resume:
         data.start_from(args.init, nets, MODEL, args.device)
-        generator.manual_seed(args.seed + 10**6)  # not the draws of a pre-training with the same seed once more
+        rng.manual_seed(args.seed + 10**6)  # not the draws of a pre-training with the same seed once more
 
     ema = copy.deepcopy(nn.ModuleDict({name: nets[name] for name in ("G_I", "R_M")})).requires_grad_(False).eval()
     data.accelerate([nets["G_I"], nets["D_I"], nets["D_V"]], args)
-    run = data.Run(args, nets, ema, optimizers, generator, sample, filmstrip)
+    run = data.Run(args, nets, ema, optimizers, rng, sample, filmstrip)
     for iteration in run:
-        real = real_batch(videos, clip_videos, args, generator)
-        fake = fake_batch(nets, args, kappas, longest, generator)
+        real = real_batch(videos, clip_videos, args, rng)
+        fake = fake_batch(nets, args, kappas, max_length, rng)
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0
         run.log(update(nets, optimizers, real, fake, args.loss == "relativistic", penalty))
-        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # of a short past at first
+        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # EMA warm-up
     return run.folder
 
 
@@ -328,18 +337,18 @@ def train(args):
 
 
 @torch.no_grad()
-def sample(nets, n, frames, generator, content=None, motion=None):
+def sample(nets, n, frames, rng, content=None, motion=None):
     """Draw n videos of any number of frames.
 
     Returns videos (n, T, C, H, W), images (n, C, H, W): a random frame of each, and what they are made of: content,
     which is z_C, and motion, which is eps. Either can be given, from an earlier draw, to hold it fixed.
     """
-    fresh_content, fresh_motion = nets["R_M"].draw(n, frames, generator)
+    fresh_content, fresh_motion = nets["R_M"].draw(n, frames, rng)
     content = fresh_content if content is None else content
     motion = fresh_motion if motion is None else motion
     z = nets["R_M"](content, motion)
     videos = torch.cat([nets["G_I"](part) for part in z.split(16)])  # in parts, to limit memory
-    t = torch.randint(frames, (n,), generator=generator, device=z.device)
+    t = torch.randint(frames, (n,), generator=rng, device=z.device)
     images = videos[torch.arange(n, device=z.device), t]
     return {"videos": videos, "images": images, "content": content, "motion": motion}
 
@@ -350,20 +359,20 @@ def filmstrip(drawn):
 
 
 @torch.no_grad()
-def save_figures(nets, folder, frames, generator):
+def save_figures(nets, folder, frames, rng):
     """The paper's figures, from one trained run.
 
     images.png          Figure 6: images from the prior
     content_motion.png  Figures 5 and 9: three contents (three rows each), each with the same three motions
     interpolation.png   Figures 11 and 12: the videos between two contents, with one motion
     """
-    drawn = sample(nets, 64, frames, generator)
+    drawn = sample(nets, 64, frames, rng)
     data.save_png(folder / "images.png", data.tile(data.to_uint8(drawn["images"]), columns=16))
     content, motion = drawn["content"], drawn["motion"]
-    swapped = sample(nets, 9, frames, generator, content[:3].repeat_interleave(3, 0), motion[:3].repeat(3, 1, 1))
+    swapped = sample(nets, 9, frames, rng, content[:3].repeat_interleave(3, 0), motion[:3].repeat(3, 1, 1))
     data.save_grid(folder / "content_motion.png", filmstrip(swapped))
     path = torch.lerp(content[0], content[1], torch.linspace(0, 1, 8, device=content.device)[:, None])
-    between = sample(nets, 8, frames, generator, path, motion[:1].expand(8, -1, -1))
+    between = sample(nets, 8, frames, rng, path, motion[:1].expand(8, -1, -1))
     data.save_grid(folder / "interpolation.png", filmstrip(between))
 
 
@@ -424,10 +433,10 @@ def main(argv=None):
             return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device, *raw])
         run = Path(args.out) if args.sample else train(args)
         config, nets = load_run(run, args.device, args.raw)
-        generator = data.seeded(args.seed, args.device)
+        rng = data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, generator))
-        save_figures(nets, run / "figures", args.frames, generator)
+            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, rng))
+        save_figures(nets, run / "figures", args.frames, rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)
     data.print_results(run, MODEL)

@@ -98,7 +98,7 @@ def test_elbo_parts_equal_torch_distributions_with_the_prior_on_the_posteriors_d
     parts = vae.elbo_parts(nets, x, data.seeded(seed))
     phi = nets["Encoder"](x)
     q_content = nets["Posterior"].content(phi)
-    content, motion, q_motion, _ = vae.infer_all(nets, phi, q_content, data.seeded(seed))
+    content, motion, q_motion, _ = vae.sample_posterior(nets, phi, q_content, data.seeded(seed))
 
     decoded = nets["Decoder"](vae.latents(content, motion))
     unit = Independent(Normal(decoded, torch.ones_like(decoded)), 4)

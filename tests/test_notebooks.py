@@ -6,9 +6,11 @@ import textwrap
 from itertools import pairwise
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+
+pytest.importorskip("ipykernel", reason="needs a Python kernel (pip install ipykernel)")
+nbformat = pytest.importorskip("nbformat", reason="needs nbformat (pip install nbformat)")
+nbclient = pytest.importorskip("nbclient", reason="needs nbclient (pip install nbclient)")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,7 +44,7 @@ def claims(request, folder, monkeypatch):
             monkeypatch.setenv("OMP_NUM_THREADS", "1")
             fill_in(notebook)
             place = {"metadata": {"path": str(folder)}}
-            NotebookClient(notebook, timeout=300, coalesce_streams=True, resources=place).execute()
+            nbclient.NotebookClient(notebook, timeout=300, coalesce_streams=True, resources=place).execute()
         else:
             assert path.stat().st_size < 1e6
             code = [cell for cell in notebook.cells if cell.cell_type == "code"]

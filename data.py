@@ -347,8 +347,8 @@ def open_image(path, mode="RGB", least=None):
                 raise ValueError(f"grey of {image.mode} {bits} bits has no known white: save it in 8 or 16 bits")
             image = Image.fromarray((np.asarray(image) * (255 / (2**bits - 1))).round().clip(0, 255).astype(np.uint8))
         elif mode == "RGB" and (profile := image.info.get("icc_profile")):
-            if image.mode == "P":
-                image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            if image.mode == "P" or image.has_transparency_data:
+                image = flatten(image, None, "RGB")
             if transform := to_srgb(profile, image.mode):
                 image = ImageCms.applyTransform(image, transform)
         return flatten(image, orientation, mode)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import data
 from tools import prepare
@@ -575,18 +575,20 @@ def test_pictures_are_upright(tmp_path, orientation, turns):
     assert len(images) == 20 and is_upright(images.frames.numpy())
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_films_are_upright(tmp_path, degrees):
-    """By the display matrix of the track, as phones write it."""
+def test_films_are_upright(tmp_path, degrees, mirrored):
+    """By the display matrix of the track, as phones write it; front cameras may mirror, too."""
     (tmp_path / "phone").mkdir()
-    stored = [np.ascontiguousarray(np.rot90(drawing(t=t), degrees // 90)) for t in range(20)]
+    shown = [drawing(t=t)[:, :: -1 if mirrored else 1] for t in range(20)]
+    stored = [np.ascontiguousarray(np.rot90(frame, degrees // 90)) for frame in shown]
     path = save_film(tmp_path / "phone" / "film.mp4", stored)
     content = bytearray(path.read_bytes())
     at = content.index(b"tkhd") + 4
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    content[at + 40 : at + 76] = struct.pack(
-        ">9i", cos << 16, sin * 65536, 0, -sin * 65536, cos << 16, 0, 0, 0, 1 << 30
-    )
+    flip = -1 if mirrored else 1  # of x, once it has been turned
+    matrix = flip * cos * 65536, sin * 65536, 0, -flip * sin * 65536, cos * 65536, 0, 0, 0, 1 << 30
+    content[at + 40 : at + 76] = struct.pack(">9i", *matrix)
     path.write_bytes(content)
     assert is_upright(prepared(tmp_path, "phone")[0][0])
 
@@ -599,6 +601,18 @@ def test_pixels_that_are_not_square(tmp_path):
     save_film(tmp_path / "dv" / "film.mkv", [disc] * 20, sample_aspect_ratio=Fraction(2, 1))
     frame = prepared(tmp_path, "dv")[0][0][0][..., 0] > 127
     assert abs(frame.any(0).sum() - frame.any(1).sum()) <= 1 and frame.any(0).sum() > 15
+
+
+def test_every_orientation_in_every_format(tmp_path):
+    """EXIF's eight, in the formats that have it: a TIFF is turned by Pillow itself, and not once more."""
+    upright, turns = Image.fromarray(drawing()), {5: 5, 6: 8, 7: 7, 8: 6}  # what undoes 6 is 8
+    for orientation in range(1, 9):
+        stored = data.flatten(upright, turns.get(orientation, orientation), "RGB")
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        for ending in ("png", "jpg", "webp", "tif"):
+            stored.save(tmp_path / f"a.{ending}", exif=exif, quality=95)
+            assert is_upright(data.read_image(tmp_path / f"a.{ending}")[None]), (orientation, ending)
 
 
 def shown(path, mode="RGB"):
@@ -618,10 +632,12 @@ def test_pictures_of_every_kind_are_eight_bits_of_rgb(tmp_path):
     assert np.abs(shown(tmp_path / "cmyk.jpg") - colours).mean() < 12
     clear = np.dstack([colours, np.full((32, 32), 255, np.uint8)])
     clear[:8, :, 3] = 0
-    for name in ("sticker.png", "sticker.webp"):
-        Image.fromarray(clear).save(tmp_path / name, lossless=True)
+    other = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    for name, profile in (("sticker.png", None), ("sticker.webp", None), ("profile.png", other.tobytes())):
+        profile = profile and profile.replace("sRGB".encode("utf-16-be"), "ABCD".encode("utf-16-be"))  # is not skipped
+        Image.fromarray(clear).save(tmp_path / name, lossless=True, icc_profile=profile)
         found = shown(tmp_path / name)
-        assert (found[:8] == 255).all() and (found[8:] == colours[8:]).all()  # on white
+        assert (found[:8] == 255).all() and np.abs(found[8:] - colours[8:]).max() <= (2 if profile else 0)  # on white
     assert (shown(tmp_path / "sticker.png", "RGBA")[..., 3] == clear[..., 3]).all()
     with pytest.raises(data.UserError, match="cannot read the image .*float.tif: .*save it in 8 or 16 bits"):
         Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "float.tif")
@@ -755,6 +771,77 @@ def test_frames_by_the_clock(tmp_path):
     levels = videos[0][:, 16, 16, 0].astype(int)
     assert len(levels) == 16
     assert (np.abs(levels[:10] - 250) < 9).all() and abs(levels[10] - 130) < 9 and (np.abs(levels[11:] - 10) < 9).all()
+
+
+def test_a_clock_of_milliseconds_loses_no_frame(tmp_path):
+    """Matroska rounds times: frame 2 of 30 a second is at 0.067. At --fps 30 each frame comes once even so."""
+    (tmp_path / "films").mkdir()
+    levels = 20 + 10 * np.arange(20)
+    film = [np.full((32, 32, 3), level, np.uint8) for level in levels]
+    save_film(tmp_path / "films" / "a.mkv", film, codec="ffv1", pix_fmt="gray", rate=30)
+    for fps, expected in ((30, levels), (15, levels[::2]), (60, levels.repeat(2))):
+        video = list(prepare.Film(tmp_path / "films" / "a.mkv", "L", fps))
+        assert [np.asarray(image)[9, 9] for image in video] == expected.tolist()
+    video, _ = prepared(tmp_path, "films", fps=30)
+    assert np.abs(video[0][:, 9, 9, 0] - levels).max() <= 1
+
+
+def test_fps_without_films_is_refused(tmp_path):
+    write_video(tmp_path / "clips" / "one", (10, 10, 10), 20)
+    with pytest.raises(data.UserError, match="--fps is for films, and there is none"):
+        prepared(tmp_path, "clips", fps=10)
+
+
+def test_a_film_on_a_bad_stick_is_taken_as_far_as_it_goes(tmp_path, monkeypatch):
+    """The container itself cannot be read on, and one frame cannot be shown: the others stay."""
+    av = pytest.importorskip("av", reason="needs PyAV (pip install av)")
+    path, upright = save_film(tmp_path / "a.mkv", [drawing(t=t) for t in range(30)]), prepare.Film.upright
+
+    class Stick:
+        def __init__(self, container):
+            self.container, self.streams, self.format = container, container.streams, container.format
+            self.duration = container.duration
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.container.close()
+
+        def demux(self, track):
+            for i, packet in enumerate(self.container.demux(track)):
+                if i == 20:
+                    raise OSError(5, "Input/output error")
+                yield packet
+
+    def fails_once(self, frame):
+        if abs(frame.time - 0.5) < 1e-3:
+            raise ValueError("no such colours")
+        return upright(self, frame)
+
+    opened = av.open
+    monkeypatch.setattr(av, "open", lambda *arguments, **options: Stick(opened(*arguments, **options)))
+    monkeypatch.setattr(prepare.Film, "upright", fails_once)
+    prepare.prepare_video([path], tmp_path / "part.npz", 32, "center", "RGB")
+    with np.load(tmp_path / "part.npz") as saved:
+        assert len(saved["frames"]) == 19 and str(saved["why"]) == ""
+        assert str(saved["note"]) == "2 damaged packets, ends 1.0 s before it should"
+
+
+def test_what_is_not_read_is_counted(tmp_path, capsys):
+    """Files of other kinds, and more folders than a terminal should be filled with."""
+    for i in range(30):
+        write_video(tmp_path / "mug" / "odd" / f"p{i}", (10, 10, 10), 1)
+    write_video(tmp_path / "mug" / "12" / "001" / "anger" / "take000", (10, 10, 10), 16)  # 12 is no subject
+    for name in ("a.HEIC", "b.heic", "c.txt"):
+        (tmp_path / "mug" / name).write_bytes(b"")
+    options = {"detector": "center", "min_frames": 16, "workers": 1}
+    target, report = prepare.prepare("mug", tmp_path / "mug", tmp_path / "data", 32, **options)
+    assert report["other_files"] == {".heic": 2, ".txt": 1} and len(report["not_taken"]) == 30
+    assert data.load("mug", tmp_path / "data", 32, split="all").classes["subject"] == ["001"]
+    prepare.print_report("mug", target, report)
+    printed = capsys.readouterr().out
+    assert "no videos of mug: 30" in printed and ".heic: 2" in printed and printed.count("odd/p") == 20
 
 
 def test_a_film_that_was_cut_short_is_named(tmp_path):

@@ -12,10 +12,12 @@ import re
 import shutil
 import signal
 import threading
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +63,7 @@ LAYOUTS = {
     "mug": Layout(
         expected="subjects3/NNN/EXPRESSION/takeNNN/img_NNNN.jpg",
         # also below another NNN/ or session0/, with takes that are plain numbers, or none
-        pattern=r"/(?P<subject>\d{1,3})/(\d{1,3}/|session[ _-]?\d+/)*(?P<expression>[a-z]+)"
+        pattern=r"/(?P<subject>\d{1,3})/(session[ _-]?\d+/)*(?P<expression>[a-z]+)"
         r"(/(?P<take>(take|\d)[^/]*))?$",
         min_frames=64,
         ask=LICENSED["mug"],
@@ -87,27 +89,30 @@ def is_film(file):
 
 
 def find_videos(kind, source):
-    """What is below the folder `source`, in natural order: videos, a list of (path, files, labels), and strangers.
+    """What is below the folder `source`, in natural order: videos, a list of (path, files, labels), and what is none.
 
-    path       the video's folder, or its film, relative to `source`
-    files      its picture files in the order of their numbers (none if the folder is empty), or the one film
-    labels     {label: name of its value}, lower case, as the path says
-    strangers  {path: number of its pictures, or 1}: folders of pictures, and films, that are no video of this kind
+    path         the video's folder, or its film, relative to `source`
+    files        its picture files in the order of their numbers (none if the folder is empty), or the one film
+    labels       {label: name of its value}, lower case, as the path says
+    not_taken    {path: number of its pictures, or 1}: folders of pictures, and films, that are no video of this kind
+    unopened     {folder: why}
+    other_files  {ending: number} of the files that are neither pictures nor films
     UserError if there is no video, with the layout that was expected.
     """
     if not source.is_dir():
-        raise UserError(f"there is no folder {source}")
-    layout, videos, strangers, unopened = LAYOUTS[kind], [], {}, {}
+        raise UserError(f"{source} is a file: give its folder" if source.exists() else f"there is no folder {source}")
+    layout, videos, strangers, unopened, others = LAYOUTS[kind], [], {}, {}, Counter()
     tree = list(walk(source, onerror=lambda error: unopened.update({str(error.filename): error.strerror})))
     inner = {folder.parent for folder, _ in tree}  # folders that hold others: without pictures they are no video
     for folder, names in tree:
         pictures, films = having(IMAGE_SUFFIXES, names), having(FILM_SUFFIXES, names)
+        others.update(file.suffix.lower() or file.name for file in set(names).difference(pictures, films))
         for path, files in [(folder, pictures), *((film, [film]) for film in films)]:
             # the absolute path, so that `source` may be any level of the tree
             match = re.search(layout.pattern, path.as_posix(), re.IGNORECASE)
             name = path.relative_to(source).as_posix()
             if match and (files or kind != "folder" and folder not in inner):
-                labels = {label: (value or "").lower() for label, value in match.groupdict().items()}
+                labels = {label: (value or f"no {label}").lower() for label, value in match.groupdict().items()}
                 if labels.get("subject", "").isdigit():
                     labels["subject"] = labels["subject"].zfill(3)  # 1 is 001
                 videos.append((name, files, labels))
@@ -115,9 +120,10 @@ def find_videos(kind, source):
                 strangers[name] = len(files)
     if not videos:
         seen = f"found pictures in {source / next(iter(strangers))}" if strangers else "found no picture"
+        seen += f", but {', '.join(sorted(others))}" if others else ""
         ask = f"; the data are licensed, ask for them at {layout.ask}" if layout.ask else ""
         raise UserError(f"no videos of {kind} below {source}: expected .../{layout.expected}, {seen}{ask}")
-    return videos, strangers, unopened
+    return videos, {"not_taken": strangers, "unopened": unopened, "other_files": dict(sorted(others.items()))}
 
 
 @cache
@@ -140,7 +146,8 @@ def face_detector():
     return dlib.get_frontal_face_detector()
 
 
-TURNED = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+# a, b, c, d of a display matrix, which shows the pixel (x, y) at (a x + c y, b x + d y), for EXIF's orientations 2 to 8
+MATRICES = [(-1, 0, 0, 1), (-1, 0, 0, -1), (1, 0, 0, -1), (0, 1, 1, 0), (0, 1, -1, 0), (0, -1, -1, 0), (0, -1, 1, 0)]
 
 
 class Film:
@@ -156,52 +163,75 @@ class Film:
     def __init__(self, file, mode, fps=None):
         self.file, self.mode, self.fps = file, mode, fps
 
+    def decode(self, container, track):
+        """Every frame that can be decoded."""
+
+        def packets():
+            try:
+                yield from container.demux(track)  # the last one is empty: it asks for the frames held back
+            except Exception:  # what lies behind is out of reach
+                self.bad += 1
+                yield None
+
+        for packet in packets():
+            try:
+                yield from track.decode(packet)
+            except Exception:  # decoders raise what they like
+                self.bad += 1
+
     def frames(self):
-        """(frame, start, end) of every frame that can be decoded, in seconds."""
-        with video_reader().open(str(self.file), metadata_errors="replace") as container:
-            stream = container.streams.video[0]
-            self.ratio = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
-            usual, end = float(1 / (stream.average_rate or 25)), 0.0
-            for packet in container.demux(stream):  # the last one is empty: it asks for the frames held back
-                try:
-                    decoded = packet.decode()
-                except Exception:  # decoders raise what they like
-                    self.bad += 1
-                    continue
-                for frame in decoded:
-                    start = end if frame.time is None else float(frame.time)
-                    end = start + (float(frame.duration * frame.time_base) if frame.duration else usual)
-                    yield frame, start, end
-            missing = (container.duration or 0) / 1e6 - end
-            self.missing = missing if missing > max(0.5, 0.05 * end) else 0.0
+        """(frame, seconds for which it is seen) of every frame that can be decoded."""
+        av = video_reader()
+        with av.open(str(self.file), metadata_errors="replace") as container:
+            cover = av.stream.Disposition.attached_pic
+            tracks = [track for track in container.streams.video if not track.disposition & cover]
+            if not tracks:
+                raise ValueError("no picture track")
+            track, first, end = tracks[0], None, 0.0
+            ratio = float(track.sample_aspect_ratio or track.codec_context.sample_aspect_ratio or 1)
+            self.ratio = ratio if 1 / 4 <= ratio <= 4 else 1  # beyond, it is no film's but a mistake
+            usual = float(1 / (track.average_rate or 25))
+            said = float(track.duration * track.time_base) if track.duration else (container.duration or 0) / 1e6
+            if container.format.name == "avi":  # a cut one gets its duration from what is left; elsewhere the number
+                said = max(said, track.frames * usual)  # counts frames that an edit list hides
+            for frame, following in pairwise(chain(self.decode(container, track), [None])):
+                held = float(frame.duration * frame.time_base) if frame.duration else usual
+                if frame.time is not None:
+                    first, end = frame.time if first is None else first, frame.time + held
+                    if following is not None and following.time is not None:
+                        held = following.time - frame.time
+                yield frame, held if 0 <= held <= 60 else usual  # beyond, the film's clock has jumped
+            missing = said - end + first if first is not None else 0
+            self.missing = missing if missing > max(3 * usual, 0.05 * said) else 0.0
 
     def upright(self, frame):
         """A decoded frame as a Pillow image, as a player shows it."""
-        if any(component.is_alpha for component in frame.format.components):
-            image = flatten(Image.fromarray(frame.to_ndarray(format="rgba")), None, "RGB")
-        else:
-            image = frame.to_image()
+        alpha = frame.format.has_palette or any(component.is_alpha for component in frame.format.components)
+        image = Image.fromarray(frame.to_ndarray(format="rgba")) if alpha else frame.to_image()
         if self.ratio != 1:
-            image = image.resize((max(1, round(image.width * self.ratio)), image.height), Image.Resampling.BILINEAR)
-        turn = round(frame.rotation / 90) % 4  # quarters, counterclockwise
-        return (image.transpose(TURNED[turn]) if turn else image).convert(self.mode)
+            size = round(image.width * max(self.ratio, 1)), round(image.height / min(self.ratio, 1))
+            image = image.resize(size, Image.Resampling.BILINEAR)
+        orientation = 1
+        if matrix := frame.side_data.get("DISPLAYMATRIX"):
+            turns = np.frombuffer(bytes(matrix), np.int32)[[0, 1, 3, 4]]
+            turns = tuple((turns / max(abs(turns).max(), 1)).round().astype(int).tolist())
+            orientation = 2 + MATRICES.index(turns) if turns in MATRICES else 1
+        return flatten(image, orientation, self.mode)
 
     def __iter__(self):
-        self.bad, self.missing = 0, 0.0
-        held, zero, count = None, None, 0
-        for frame, start, end in self.frames():
-            zero = start if zero is None else zero
-            while held and count < (start - zero) * self.fps - 1e-6:  # until this frame the one before it is seen
-                yield held
-                count += 1
-            image = self.upright(frame)
-            if self.fps:
-                held, last = image, end
-            else:
+        self.bad, self.missing, clock, count = 0, 0.0, 0.0, 0
+        for frame, held in self.frames():
+            clock += held
+            # seen at 0.25/fps, 1.25/fps, ...: in the middle of a frame at many rates, where rounded times do no harm
+            times = max(0, int(np.ceil(clock * self.fps - 0.25 - 1e-6)) - count) if self.fps else 1
+            count += times
+            try:
+                image = self.upright(frame) if times else None
+            except Exception:
+                self.bad += 1
+                continue
+            for _ in range(times):
                 yield image
-        while held and count < (last - zero) * self.fps - 1e-6:
-            yield held
-            count += 1
 
 
 def find_face(image):
@@ -425,12 +455,14 @@ def prepare(kind, source, root="data", size=64, detector=None, lighting=None, mi
     target = prepared_folder(root, name, size)
     if target.exists():
         raise UserError(f"{target} is already there; delete it to prepare anew")
-    videos, strangers, unopened = find_videos(kind, source)
+    videos, found = find_videos(kind, source)
     chosen, left_out = sort_out(videos, lighting, min_frames)
     if detector == "dlib":
         face_detector()
     if any(is_film(files[0]) for _, files, _ in chosen):
         video_reader()
+    elif fps:
+        raise UserError(f"--fps is for films, and there is none to prepare in {source}")
 
     folder = target.with_name(f".{target.name}-parts")
     folder.mkdir(parents=True, exist_ok=True)
@@ -445,7 +477,6 @@ def prepare(kind, source, root="data", size=64, detector=None, lighting=None, mi
     if (free := shutil.disk_usage(folder).free) < need:
         raise UserError(f"preparing takes {need / 1e9:.2f} GB in {folder.parent}, where {free / 1e9:.2f} GB are free")
     prepare_parts(jobs, folder, workers)
-    found = {"not_taken": strangers, "unopened": unopened}
     report = assemble(target, chosen, [job[1] for job in jobs], min_frames, left_out, **found)
     shutil.rmtree(folder)
     return target, report
@@ -456,17 +487,22 @@ def print_report(kind, target, report):
     describe(read_prepared(target, target.name, "all"))
     left_out, look_at = report["left_out"], ("no face found", "unreadable")
     found = report["kept"] + sum(map(len, left_out.values()))
+
+    def some(paths):
+        return [f"    {path}" for path in paths[:20]] + [f"    ... all in {target / 'index.json'}"] * (len(paths) > 20)
+
     lines = [f"kept {report['kept']} of {found} videos" + (" (the paper ends with 633)" if kind == "mug" else "")]
     for why, paths in left_out.items():
-        lines += [f"  {why}: {len(paths)}", *(f"    {path}" for path in paths if why in look_at)]
+        lines += [f"  {why}: {len(paths)}", *some(paths if why in look_at else [])]
     for what, title in (
         ("unreadable", "unreadable pictures, left out"),
         ("damaged", "damaged films, taken as far as they can be read"),
         ("not_taken", f"folders of pictures, and films, that are no videos of {kind}"),
         ("unopened", "folders that cannot be opened"),
+        ("other_files", "endings of files that are neither pictures nor films that are read here"),
     ):
         if entries := report[what]:
-            about = [f"    {path}" if isinstance(entries, list) else f"    {path}: {entries[path]}" for path in entries]
-            lines += [f"{title}: {len(entries)}", *about]
+            about = entries if isinstance(entries, list) else [f"{path}: {entries[path]}" for path in entries]
+            lines += [f"{title}: {len(entries)}", *some(about)]
     print("\n".join(map(printable, lines)))
     print(printable(f"written to {target}; look over {target}.png"))

@@ -5,6 +5,7 @@
 Pictures and frames of films are Pillow images until they are cropped; a video is then uint8 (T, H, W, C).
 """
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -346,6 +347,7 @@ def prepare_parts(jobs, folder, workers):
     missing = [job for job in jobs if not is_kept(job[1])]
     done = len(jobs) - len(missing)
     (folder / "started").unlink(missing_ok=True)
+    gc.collect()  # films that were read here: freed in a forked worker, where their threads are not, they kill it
     with ProcessPoolExecutor(workers, initializer=start_worker, initargs=(folder,)) as pool:
         try:
             futures = [pool.submit(prepare_video, *job) for job in missing]

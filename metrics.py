@@ -631,7 +631,8 @@ def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=N
     config = read_config(run, root)
     frames, source = frames or config["frames"], f"{config['data']}:{config.get('split', 'all')}"
     check_frames(frames)
-    net, videos = load_i3d(i3d, device), load_data(run, config)
+    videos = load_data(run, config)
+    net = load_i3d(i3d, device)  # last: what is wrong with the run is said without weights
     fakes, weights = run_clips(run, n, frames, seed, device, repeats, raw)
     result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
     result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, **compared)
@@ -646,8 +647,8 @@ def compare_sources(
     size: what the frames of both are resized to; without it those of .npy files stay as they are, and must match.
     """
     check_frames(frames)
-    net = load_i3d(i3d, device)
     (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
+    net = load_i3d(i3d, device)
     clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
     result = {"real": a, "fake": b, "size": real.frames.shape[1]}
     return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE, **compared)

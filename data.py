@@ -506,6 +506,21 @@ def square(frames):
     return frames[..., top : top + side, left : left + side, :]
 
 
+def read_images(path, files, size):
+    """{file: its largest centred square, uint8 (1, size, size, 3)}; what cannot be read is named and left out."""
+    read, bad = {}, []
+    for file in tqdm(files, "reading", unit="image", leave=False, disable=None):
+        try:
+            read[file] = resize(square(read_image(file))[None], size)
+        except UserError as error:
+            bad.append(error)
+    if not read:
+        raise bad[0]
+    if bad:
+        print("\n".join([printable(f"{path}: left out {len(bad)} of {len(files)} pictures"), *map(str, bad[:20])]))
+    return read
+
+
 def load_path(path, size, split):
     """A folder of video folders of images, at any depth, or an .npy of shape (N, T, H, W, C) uint8.
 
@@ -533,11 +548,10 @@ def load_path(path, size, split):
             raise UserError(f"no videos in {path}: {layout}; found {others}")
         if loose or films:
             print(printable(f"{path}: passed over {others}"))
-        videos = [
-            np.concatenate([resize(square(read_image(file))[None], size) for file in files])
-            for files in tqdm(folders.values(), "reading", unit="video", leave=False, disable=None)
-        ]
-        names = [folder.relative_to(path).as_posix() for folder in folders]
+        read = read_images(path, [file for files in folders.values() for file in files], size)
+        found = {folder: [read[file] for file in files if file in read] for folder, files in folders.items()}
+        videos = [np.concatenate(frames) for frames in found.values() if frames]
+        names = [folder.relative_to(path).as_posix() for folder, frames in found.items() if frames]
     else:
         array = read_samples(path)
         videos = [resize(square(np.ascontiguousarray(video)), size) for video in array]
@@ -555,8 +569,7 @@ def load_images(path, size):
     files = sorted((file for _, files in walk(path) for file in having(suffixes, files)), key=natural)
     if not files:
         raise UserError(f"no images in {path} (looked for {' '.join(sorted(suffixes))})")
-    bar = tqdm(files, "reading", unit="image", leave=False, disable=None)
-    return from_arrays(str(path), [resize(square(read_image(file))[None], size) for file in bar])
+    return from_arrays(str(path), list(read_images(path, files, size).values()))
 
 
 def join(videos, others):

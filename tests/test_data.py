@@ -472,11 +472,24 @@ def test_wrong_folders(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(data.UserError, match=r"no videos in .*empty: expected .*/VIDEO/FRAME\.png"):
         data.load(str(tmp_path / "empty"))
-    (folder / "v3" / "frame4.png").write_bytes(b"\x89PNG\r\n")
-    with pytest.raises(data.UserError, match=r"cannot read the image .*v3/frame4\.png"):
+    for file in folder.glob("v*/*"):
+        file.write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(data.UserError, match=r"cannot read the image .*v0/frame0\.png"):
         data.load(str(folder))
     with pytest.raises(data.UserError, match="no data set or path called 'nosuch'; there are .*weizmann"):
         data.load("nosuch")
+
+
+def test_a_bad_picture_takes_no_other_with_it(folder, capsys):
+    for file in [folder / "v3" / "frame4.png", *(folder / "v7").iterdir()]:
+        file.write_bytes(b"\x89PNG\r\n")
+    videos = data.load(str(folder), size=32, split="all")
+    assert videos.lengths.tolist() == [11] * 3 + [10] + [11] * 5
+    assert "v7" not in videos.classes["video"] and (videos[8][..., 0] == 9).all()
+    assert videos[3][:, 5, 5, 1].tolist() == [0, 1, 2, 3, *range(5, 11)]
+    assert len(data.load_images(folder, 16)) == 110 - 12
+    printed = capsys.readouterr().out
+    assert printed.count("left out 12 of 110 pictures") == 2 and str(folder / "v3" / "frame4.png") in printed
 
 
 def test_a_split_without_videos_says_so(tmp_path):

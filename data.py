@@ -342,10 +342,12 @@ def open_image(path, mode="RGB", least=None):
         with contextlib.suppress(Exception):  # damaged EXIF in a sound picture
             orientation = image.getexif().get(0x0112)
         if image.mode[0] in "IF":  # grey of more than eight bits
-            bits = getattr(image, "tag_v2", {}).get(258, (16,))[0]  # a TIFF says; elsewhere Pillow gives 16
+            tags = getattr(image, "tag_v2", {})  # a TIFF says how many bits, and whether 0 is white
+            bits, inverted = tags.get(258, (16,))[0], tags.get(262) == 0  # elsewhere Pillow gives 16
             if image.mode == "F" or bits > 16:
                 raise ValueError(f"grey of {image.mode} {bits} bits has no known white: save it in 8 or 16 bits")
-            image = Image.fromarray((np.asarray(image) * (255 / (2**bits - 1))).round().clip(0, 255).astype(np.uint8))
+            grey = (np.asarray(image) * (255 / (2**bits - 1))).round().clip(0, 255).astype(np.uint8)
+            image = Image.fromarray(255 - grey if inverted else grey)
         elif mode == "RGB" and (profile := image.info.get("icc_profile")):
             if image.mode == "P" or image.has_transparency_data:
                 image = flatten(image, None, "RGB")

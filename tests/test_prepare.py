@@ -625,6 +625,8 @@ def test_pictures_of_every_kind_are_eight_bits_of_rgb(tmp_path):
     for name in ("ramp.png", "ramp.tif"):
         Image.fromarray(ramp).save(tmp_path / name)
         np.testing.assert_allclose(shown(tmp_path / name)[..., 0], ramp / 257, atol=1)
+    Image.fromarray(ramp).save(tmp_path / "inverted.tif", tiffinfo={262: 0})  # WhiteIsZero, as scanners write it
+    np.testing.assert_allclose(shown(tmp_path / "inverted.tif")[..., 0], 255 - ramp / 257, atol=1)
     colours = drawing(32, 32)
     Image.fromarray(colours).quantize(8).save(tmp_path / "palette.gif")
     assert np.abs(shown(tmp_path / "palette.gif") - colours).mean() < 2

@@ -551,9 +551,11 @@ def load_path(path, size, split):
         if loose or films:
             print(printable(f"{path}: passed over {others}"))
         read = read_images(path, [file for files in folders.values() for file in files], size)
-        found = {folder: [read[file] for file in files if file in read] for folder, files in folders.items()}
-        videos = [np.concatenate(frames) for frames in found.values() if frames]
-        names = [folder.relative_to(path).as_posix() for folder, frames in found.items() if frames]
+        videos, names = [], []
+        for folder, files in folders.items():
+            if frames := [read.pop(file) for file in files if file in read]:  # pop: the pictures are in memory once
+                videos.append(np.concatenate(frames))
+                names.append(folder.relative_to(path).as_posix())
     else:
         array = read_samples(path)
         videos = [resize(square(np.ascontiguousarray(video)), size) for video in array]

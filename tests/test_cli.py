@@ -136,15 +136,21 @@ def test_clips_longer_than_every_video(gan, argv, fails, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_unreadable_image(gan, argv, fails, tmp_path):
+def test_unreadable_image(gan, argv, fails, tmp_path, capfd):
+    """It is named and left out, and the rest trains; where none can be read, that is the error."""
     for video in range(2):
         (tmp_path / "mine" / f"v{video}").mkdir(parents=True)
         for frame in range(20):
             Image.new("RGB", (32, 32)).save(tmp_path / "mine" / f"v{video}" / f"{frame}.png")
     victim = tmp_path / "mine" / "v1" / "13.png"
     victim.write_bytes(victim.read_bytes()[:40])
-    fails(gan.main, argv("--data", tmp_path / "mine"), "cannot read the image", victim)
-    assert not (tmp_path / "run").exists()
+    gan.train(gan.parse_args(argv("--data", tmp_path / "mine", "--iters", 1)))
+    out = capfd.readouterr().out
+    assert "left out 1 of 40 pictures" in out and f"cannot read the image {victim}" in out
+    for file in (tmp_path / "mine").rglob("*.png"):
+        file.write_bytes(b"")
+    fails(gan.main, argv("--data", tmp_path / "mine", out="other"), "cannot read the image")
+    assert not (tmp_path / "other").exists()
 
 
 def test_truncated_strip(gan, argv, fails, tmp_path, weizmann):

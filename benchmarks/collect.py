@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 PATHS = {"out", "data_root", "init", "images", "run", "fake", "real"}
-ONCE = {"resume", "overwrite", "sample", "eval", "eval_videos", "log_every", "sample_every", "save_every"}
+ONCE = {"resume", "overwrite", "sample", "eval", "eval_videos", "raw", "log_every", "sample_every", "save_every"}
 
 
 def seconds(run):

@@ -763,6 +763,20 @@ def positive(text):
     return int(text)
 
 
+def fraction(text):
+    """A number from 0 to below 1."""
+    if not 0 <= float(text) < 1:
+        raise ValueError
+    return float(text)
+
+
+def weight(text):
+    """A number of at least 0."""
+    if not 0 <= float(text) < math.inf:
+        raise ValueError
+    return float(text)
+
+
 def rate(text):
     """A number above 0."""
     if not 0 < float(text) < math.inf:

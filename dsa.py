@@ -370,7 +370,13 @@ def parse_args(argv=None):
     add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
-    add("--ema", type=float, default=0.999, metavar="X", help="decay of the averaged weights; training is the same")
+    add(
+        "--ema",
+        type=data.fraction,
+        default=0.999,
+        metavar="X",
+        help="decay of the averaged weights; training is the same",
+    )
     add("--eval-videos", type=data.positive, metavar="N", help="evaluate on N videos of the test split (default all)")
     return data.parse_run(parser, {"paper": PAPER}, argv)
 

@@ -39,7 +39,7 @@ FAST = PAPER | {  # docs/recipe.md
     "iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998,
     "loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear",
 }  # fmt: skip
-FIXED = ("init", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
+FIXED = ("init", "betas", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 CONTENT, MOTION, LATENT = 50, 10, 60  # the dimensions of z_C, of eps(t) and z_M(t), and of z(t)
 
@@ -392,13 +392,19 @@ def parse_args(argv=None):
     add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
-    add("--noise", type=float, metavar="SIGMA", help="noise added in the discriminators")
-    add("--ema", type=float, default=0.999, metavar="X", help="decay of the averaged weights; training is the same")
+    add("--noise", type=data.weight, metavar="SIGMA", help="noise added in the discriminators")
+    add(
+        "--ema",
+        type=data.fraction,
+        default=0.999,
+        metavar="X",
+        help="decay of the averaged weights; training is the same",
+    )
     add("--g-width", type=data.positive, metavar="CH", help="base channel count of G_I (default that of --width)")
     add("--upsample", default="transposed", choices=("transposed", "bilinear"), help="the last layer of G_I")
-    add("--betas", type=float, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
+    add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
     add("--loss", default="gan", choices=("gan", "relativistic"), help="objective (1), or a relativistic one")
-    add("--penalty", type=float, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
+    add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
     add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")

@@ -41,7 +41,7 @@ FAST = PAPER | {  # docs/recipe.md
     "loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear",
 }  # fmt: skip
 FAST |= {"iters": 8500, "image_iters": 6000, "image_batch": 32}  # new vs mocogan.py
-FIXED = ("init", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
+FIXED = ("init", "betas", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
 FIXED += ("residual", "image_iters")  # new vs mocogan.py
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 LATENT = 60  # new vs mocogan.py: the dimension of mu, eps(t), delta(t) and z(t), A.5
@@ -406,13 +406,19 @@ def parse_args(argv=None):
     add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
-    add("--noise", type=float, metavar="SIGMA", help="noise added in the discriminators")
-    add("--ema", type=float, default=0.999, metavar="X", help="decay of the averaged weights; training is the same")
+    add("--noise", type=data.weight, metavar="SIGMA", help="noise added in the discriminators")
+    add(
+        "--ema",
+        type=data.fraction,
+        default=0.999,
+        metavar="X",
+        help="decay of the averaged weights; training is the same",
+    )
     add("--g-width", type=data.positive, metavar="CH", help="base channel count of G_I (default that of --width)")
     add("--upsample", default="transposed", choices=("transposed", "bilinear"), help="the last layer of G_I")
-    add("--betas", type=float, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
+    add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
     add("--loss", default="gan", choices=("gan", "relativistic"), help="objective (1), or a relativistic one")
-    add("--penalty", type=float, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
+    add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
     add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
@@ -435,6 +441,8 @@ def parse_args(argv=None):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
     if args.terms == ["summary"] and args.summary_every > 1:  # new vs mocogan.py
         parser.error("--terms summary alone needs --summary-every 1")
+    if args.image_iters < 0:
+        parser.error(f"--image-iters {args.image_iters}: expected a number of at least 0")
     if args.image_iters and "summary" not in args.terms:
         parser.error("--image-iters trains the summary term: add it to --terms, or give --image-iters 0")
     if not 0 <= args.frames_only < 1:

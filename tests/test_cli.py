@@ -67,6 +67,12 @@ def contents(folder):
         ("--frames-only 1", "--frames-only 1.0"),
         ("--frames-only -0.1", "--frames-only"),
         ("--frames-only nan", "--frames-only"),
+        ("--ema 1", "--ema"),
+        ("--ema nan", "--ema"),
+        ("--betas 0 1", "--betas"),
+        ("--penalty -1", "--penalty"),
+        ("--noise -0.1", "--noise"),
+        ("--preset slow", "--preset"),
         ("--device tpu", "--device"),
         ("--nosuch 1", "--nosuch"),
         ("--iter 5", "--iter"),  # no abbreviations: a flag that comes later must not change what a command means
@@ -86,6 +92,8 @@ def test_wrong_flags(gan, argv, fails, tmp_path, flags, words):
         ("--terms", "--terms"),
         ("--residual next", "--residual"),
         ("--summary-every 0", "--summary-every"),
+        ("--image-iters -1", "--image-iters -1: expected"),
+        ("--image-iters 2 --terms frames clips", "--image-iters trains the summary term"),
     ],
 )
 def test_wrong_flags_of_rjgan(argv, fails, tmp_path, flags, words):

@@ -189,7 +189,7 @@ TERMS = {"frames": "D_I", "clips": "D_V", "summary": "D_I"}  # new vs mocogan.py
 
 
 def real_batch(videos, clip_videos, args, rng):
-    """What the discriminators see of real videos, by term: a frame S_1(v) and a clip S_T(v) of each of B videos."""
+    """What the discriminators see of real videos, by term: a frame S_1(v), or a clip S_T(v), of B random videos."""
     clips = clip_videos.clips(args.batch, args.frames, args.stride, rng)
     summary = videos.images(args.batch, rng)  # new vs mocogan.py
     return {"frames": videos.images(args.batch, rng), "clips": clips, "summary": summary}

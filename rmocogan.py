@@ -188,7 +188,7 @@ TERMS = {"frames": "D_I", "clips": "D_V"}  # the discriminator of each term
 
 
 def real_batch(videos, clip_videos, args, rng):
-    """What the discriminators see of real videos, by term: a frame S_1(v) and a clip S_T(v) of each of B videos."""
+    """What the discriminators see of real videos, by term: a frame S_1(v), or a clip S_T(v), of B random videos."""
     clips = clip_videos.clips(args.batch, args.frames, args.stride, rng)
     return {"frames": videos.images(args.batch, rng), "clips": clips}
 

@@ -686,6 +686,21 @@ def save_gif(path, videos, columns=8, fps=12):
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=1000 // fps, loop=0)
 
 
+def save_mp4(path, videos, columns=8, fps=12):
+    """The same as H.264, which needs PyAV; without it, say so."""
+    try:
+        import av
+    except ImportError:
+        print(f"no {path.name}: that needs PyAV, pip install av")
+        return
+    pictures = [av.VideoFrame.from_ndarray(tile(frame, columns)) for frame in to_uint8(videos).swapaxes(0, 1)]
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("h264", rate=fps, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
+        for picture in [*pictures, None]:  # None: what the encoder still holds
+            file.mux(stream.encode(picture))
+
+
 @contextlib.contextmanager
 def whole_file(path):
     """Give a file to write, which becomes `path` whole or not at all: flushed to the disk, then renamed."""
@@ -820,14 +835,22 @@ def run_parser(model, split, about, fixed=()):
     add("--log-every", type=positive, default=100, metavar="N", help="iterations between rows of log.csv")
     add("--sample-every", type=positive, default=1000, metavar="N", help="iterations between sample grids")
     add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints")
-    add("--sample", type=positive, metavar="N", help="draw N videos of a trained run: samples.npy and figures")
-    add("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by their bounds")
-    add("--raw", action="store_true", help="with --sample or --eval: the weights as trained, not their average")
+    trained = parser.add_mutually_exclusive_group()
+    trained.add_argument("--sample", type=positive, metavar="N", help="draw N videos of a trained run, and its figures")
+    trained.add_argument("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by bounds")
+    trained.add_argument("--explore", action="store_true", help="make a page that plays with a trained run")
+    trained.add_argument("--publish", metavar="DIR", help="write a small copy of a trained run, to hand on")
+    add("--raw", action="store_true", help="with those but --publish: the weights as trained, not their average")
     return parser
 
 
+def trains(args):
+    """Whether these flags ask for training, and not for something of a trained run."""
+    return not (args.sample or args.eval or args.explore or args.publish)
+
+
 # What a command asks for anew; every other flag is kept in the run's config.json
-ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval", "raw")
+ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval", "explore", "publish", "raw")
 # What may change from one --resume to the next without a word: how long, how often, where
 WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root", "data_sum", "changed")
 
@@ -843,7 +866,7 @@ def parse_run(parser, presets, argv=None):
     parser.set_defaults(**presets[args.preset])
     args = parser.parse_args(argv)
     args.out = args.out or f"runs/{args.model}-{run_name(args.data)}"
-    if args.resume or args.sample or args.eval:
+    if args.resume or not trains(args):
         try:
             config = json.loads((Path(args.out) / "config.json").read_text())
         except (OSError, ValueError) as error:
@@ -899,6 +922,7 @@ class Run:
         self.sample, self.filmstrip = sample, filmstrip
         self.folder = open_run(args.out, args.resume, args.overwrite)
         self.checkpoint = self.folder / "checkpoint.pt"
+        self.spent = -time.process_time()  # seconds on the processor, of all commands that trained this run
         self.first = self.load() if args.resume else 0
         if args.iters < self.first:
             raise UserError(f"{args.out} has {self.first} iterations already, more than --iters {args.iters}")
@@ -948,7 +972,7 @@ class Run:
         """Write a checkpoint with all that resuming needs, random states included."""
         args = self.args
         state = {"model": args.model, "iteration": iteration, "config": vars(args), "nets": self.nets.state_dict()}
-        state["ema"] = self.ema.state_dict()
+        state |= {"ema": self.ema.state_dict(), "core_seconds": self.spent + time.process_time()}
         state["optimizers"] = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         state["random"] = {"torch": torch.get_rng_state(), "draws": self.generator.get_state()}
         if args.device == "cuda":
@@ -962,6 +986,9 @@ class Run:
         """
         args = self.args
         state = load_state(self.checkpoint, args.model, args.device)
+        if "optimizers" not in state:
+            raise UserError(f"{args.out} is published, and cannot go on: start from it with --init {args.out}")
+        self.spent += state.get("core_seconds", 0)
         if state["config"]["device"] != args.device:
             was = state["config"]["device"]
             raise UserError(f"{self.checkpoint} was trained with --device {was}, not {args.device}")
@@ -1005,8 +1032,13 @@ def load_run(run, build, defaults, device="cpu", raw=False):
     path = Path(run) / "checkpoint.pt"
     made = {"checkpoint": file_sum(path)} if path.exists() else {}  # before it is loaded: a training may go on beside
     state = load_state(path, defaults.model, device)
+    if raw and "optimizers" not in state:
+        raise UserError(f"{run} is published, with averaged weights alone: leave out --raw")
     config = vars(defaults) | state["config"] | {"iteration": state["iteration"]} | made
+    config["core_seconds"] = state.get("core_seconds")
     nets = build(argparse.Namespace(**config)).to(device)
+    for name in set(nets) - {key.split(".")[0] for key in state["nets"]}:
+        del nets[name]  # a published run has no discriminators
     nets.load_state_dict(state["nets"] | ({} if raw else state.get("ema", {})))
     return config, nets.eval()
 
@@ -1026,19 +1058,84 @@ def start_from(run, nets, model, device):
         print(f"{name}: {count} tensors from {run}, {len(net.state_dict()) - count} fresh")
 
 
-def write_samples(run, config, args, drawn):
-    """samples.npy of a run, from what its model file's `sample` has drawn; config: that of `load_run`."""
-    path, made = Path(run) / "samples.npy", {key: config[key] for key in ("checkpoint", "iteration")}
+def results_folder(run):
+    """Where to write what is made of a run: into it, or for a published one, which stays as it is, below runs/."""
+    run, config = Path(run), Path(run) / "config.json"
+    if "published" not in (json.loads(config.read_text()) if config.exists() else {}):
+        return run
+    folder = Path("runs") / run.absolute().parent.name / run.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_samples(folder, config, args, drawn):
+    """samples.npy, and the first 16 as .gif and .mp4, of what `sample` has drawn for a run with `load_run`'s config."""
+    path, made = folder / "samples.npy", {key: config[key] for key in ("checkpoint", "iteration")}
     save_samples(path, to_uint8(drawn["videos"]), **made, seed=args.seed, raw=args.raw)
     print(f"{path}: {args.sample} videos of {args.frames} frames")
+    save_gif(folder / "samples.gif", drawn["videos"][:16])
+    save_mp4(folder / "samples.mp4", drawn["videos"][:16])
 
 
-def print_results(run, model):
-    """What to look at, and what to do next, once a run is trained or sampled."""
-    for latest in sorted((Path(run) / "samples").glob("*.png"))[-1:]:  # none yet in a run that was killed early
-        print(f"look at   {latest}  {latest.with_suffix('.gif')}")
-    print(f"figures   {Path(run) / 'figures'}")
-    print(f"try next  python {model}.py --out {run} --sample 64 --frames 64   (any length; then --eval)")
+def print_results(folder, args):
+    """What to do next, and what to look at, once a run is trained or sampled."""
+    if trains(args):
+        print(f"try next  python {args.model}.py --out {folder} --sample 64 --frames 64   (or --eval, --explore)")
+    print(f"figures   {folder / 'figures'}")
+    for latest in [folder / "samples.gif"] if args.sample else sorted((folder / "samples").glob("*.gif"))[-1:]:
+        print(f"look at   {latest}")  # training has none yet if it was killed early
+
+
+def train_command(config, defaults):
+    """The command that trains a run: its flags that differ from its preset's, whose configuration is `defaults`."""
+    words = ["python", f"{config['model']}.py"]
+    for key, default in defaults.items():
+        told = key not in (*ONCE, "data_root", "data_sum", "changed", "log_every", "sample_every", "save_every")
+        if told and config[key] != default or key == "preset" and config[key] != "paper":
+            values = config[key] if isinstance(config[key], list) else [config[key]]
+            words += [f"--{key.replace('_', '-')}", *(str(value) for value in values if value is not True)]
+    return " ".join(quote(word) for word in words)
+
+
+def hand_on(args, config, nets, sample, filmstrip, defaults):
+    """--publish or --explore; for sample, filmstrip and defaults see `publish` and tools/explore.py."""
+    if args.publish:
+        return publish(args, config, nets, sample, defaults)
+    from tools.explore import write_page
+
+    return write_page(results_folder(args.out) / "explore.html", args, config, nets, sample, filmstrip)
+
+
+def publish(args, config, nets, sample, defaults):
+    """Write the folder args.publish: averaged weights of a run in half precision, without discriminators.
+
+    --sample, --eval, --explore and --init take it as a run. Its config.json has, under `published`: the command,
+    iterations and core-hours of the training, FVD if `metrics.py fvd` has measured it, and the mean pixel of each of
+    eight videos of seed 0, by which a copy is checked.
+    config, defaults   `load_run`'s, and that of a run of the same preset without other flags
+    """
+    target = Path(args.publish)
+    if target.exists() and not args.overwrite:
+        raise UserError(f"{target} is there already; add --overwrite to replace it")
+    kept = {name: value for name, value in nets.state_dict().items() if not name.startswith("D_")}
+    kept = {name: value.half() if value.ndim > 1 else value for name, value in kept.items()}
+    nets.load_state_dict(nets.state_dict() | kept)  # so that what is measured is what is written
+    drawn = sample(nets, 8, config["frames"], seeded(0, args.device))
+    about = {"command": train_command(config, defaults), "iterations": config["iteration"]}
+    about["core_hours"] = config["core_seconds"] and round(config["core_seconds"] / 3600, 2)
+    with contextlib.suppress(OSError):
+        fvd = json.loads((Path(args.out) / "fvd.json").read_text())
+        if fvd["checkpoint"] == config["checkpoint"]:
+            about |= {key: fvd[key] for key in ("fvd", "floor", "n", "resize")}
+    about["means"] = to_uint8(drawn["videos"]).mean((1, 2, 3, 4)).round(2).tolist()
+    own = {*ONCE, "checkpoint", "core_seconds"} - {"model", "split"}  # of a command, and of this file
+    config = {key: value for key, value in config.items() if key not in own} | {"data_root": "data"}
+    target.mkdir(parents=True, exist_ok=True)
+    state = {"model": args.model, "iteration": config["iteration"], "config": config, "nets": kept}
+    save_state(target / "checkpoint.pt", state)
+    (target / "config.json").write_text(json.dumps(config | {"published": about}, indent=1) + "\n")
+    size = (target / "checkpoint.pt").stat().st_size / 1e6
+    print(f"{target}: {size:.2f} MB, {about}")
 
 
 def save_state(path, state):

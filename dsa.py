@@ -35,9 +35,8 @@ import data
 
 MODEL = Path(__file__).stem
 SPLIT = "train"  # likelihoods are reported on the test split
-PAPER = {"iters": 100000, "batch": 128, "frames": 8, "stride": 1, "size": 64, "width": 256, "lr": 5e-4}
+PAPER = {"iters": 100000, "batch": 128, "frames": 8, "stride": 1, "size": 64, "width": 256, "hidden": 512, "lr": 5e-4}
 CONTENT, MOTION, LATENT = 256, 32, 288  # the dimensions of f, z(t) and [f, z(t)]
-HIDDEN = 512  # units of an LSTM or an MLP, and the dimension of phi
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -48,7 +47,7 @@ HIDDEN = 512  # units of an LSTM or an MLP, and the dimension of phi
 class Encoder(nn.Module):
     """Frames (..., C, H, W) to codes phi (..., 512): four 5x5 convolutions and an affine layer."""
 
-    def __init__(self, size, width):
+    def __init__(self, size, width, hidden):
         super().__init__()
 
         def block(stride):
@@ -62,7 +61,7 @@ class Encoder(nn.Module):
             *block(2),  # (256, 16, 16)
             *block(2),  # (256, 8, 8)
             nn.Flatten(),
-            nn.Linear(width * (size // 8) ** 2, HIDDEN),
+            nn.Linear(width * (size // 8) ** 2, hidden),
         )
 
     def forward(self, x):
@@ -106,10 +105,10 @@ class Decoder(nn.Module):
 class Prior(nn.Module):
     """p(z(t) | z(<t)) = N(mean, exp(logvar)) from an LSTM of z(t-1), with h(0) = c(0) = z(0) = 0."""
 
-    def __init__(self):
+    def __init__(self, hidden):
         super().__init__()
-        self.lstm = nn.LSTM(MOTION, HIDDEN, batch_first=True)
-        self.head = nn.Linear(HIDDEN, 2 * MOTION)
+        self.lstm = nn.LSTM(MOTION, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, 2 * MOTION)
 
     def step(self, content, previous, state=None):
         """Any number of steps in one call: previous (B, T, D) and the LSTM's state to the Gaussian, and the state."""
@@ -133,11 +132,11 @@ class Prior(nn.Module):
 class Posterior(nn.Module):
     """q(f | x(1:T)) from a bi-LSTM over phi(1) to phi(T), and q(z(t) | x(t)) from an MLP of phi(t)."""
 
-    def __init__(self):
+    def __init__(self, hidden):
         super().__init__()
-        self.lstm = nn.LSTM(HIDDEN, HIDDEN, batch_first=True, bidirectional=True)
-        self.content_head = nn.Linear(2 * HIDDEN, 2 * CONTENT)
-        self.motion_head = nn.Sequential(nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 2 * MOTION))
+        self.lstm = nn.LSTM(hidden, hidden, batch_first=True, bidirectional=True)
+        self.content_head = nn.Linear(2 * hidden, 2 * CONTENT)
+        self.motion_head = nn.Sequential(nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 2 * MOTION))
 
     def content(self, phi):
         """Codes phi (B, T, 512) to the Gaussian of the content, (B, D)."""
@@ -156,8 +155,8 @@ def latents(content, motion):
 
 def build(args):
     """The four networks of a run, fresh."""
-    nets = {"Encoder": Encoder(args.size, args.width), "Decoder": Decoder(args.size, args.width)}
-    return data.channels_last(nn.ModuleDict(nets | {"Prior": Prior(), "Posterior": Posterior()}))
+    nets = {"Encoder": Encoder(args.size, args.width, args.hidden), "Decoder": Decoder(args.size, args.width)}
+    return data.channels_last(nn.ModuleDict(nets | {"Prior": Prior(args.hidden), "Posterior": Posterior(args.hidden)}))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -361,7 +360,7 @@ def load_run(run, device="cpu", raw=False):
 
 def parse_args(argv=None):
     """The flags of the algorithm; data.py adds those of a run."""
-    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0])
+    parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0], fixed=("hidden",))
     add = parser.add_argument
     add("--iters", type=data.positive, metavar="N", help="iterations in all, also with --resume")
     add("--batch", type=data.positive, metavar="N", help="videos a batch")
@@ -369,6 +368,7 @@ def parse_args(argv=None):
     add("--stride", type=data.positive, metavar="N", help="take every Nth frame of the data")
     add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
     add("--width", type=data.positive, metavar="CH", help="base channel count")
+    add("--hidden", type=data.positive, metavar="N", help="units of an LSTM or an MLP, and the dimension of phi")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
     add(
         "--ema",
@@ -390,15 +390,18 @@ def main(argv=None):
             options = ["--videos", str(args.eval_videos)] if args.eval_videos else []
             options += ["--raw"] if args.raw else []
             return metrics.main(["bounds", args.out, "--seed", str(args.seed), "--device", args.device, *options])
-        run = Path(args.out) if args.sample else train(args)
+        run = train(args) if data.trains(args) else args.out
         config, nets = load_run(run, args.device, args.raw)
-        rng = data.seeded(args.seed, args.device)
+        if args.explore or args.publish:
+            data.hand_on(args, config, nets, sample, filmstrip, vars(parse_args(["--preset", config["preset"]])))
+            return 0
+        folder, rng = data.results_folder(run), data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, rng))
-        save_figures(nets, run / "figures", figure_videos(args, config["frames"]), rng)
+            data.write_samples(folder, config, args, sample(nets, args.sample, args.frames, rng))
+        save_figures(nets, folder / "figures", figure_videos(args, config["frames"]), rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)
-    data.print_results(run, MODEL)
+    data.print_results(folder, args)
     return 0
 
 

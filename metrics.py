@@ -51,6 +51,7 @@ from data import (
     positive,
     rate,
     read_samples,
+    results_folder,
     run_name,
     save_state,
     to_float,
@@ -508,7 +509,7 @@ def run_clips(run, n, frames, seed, device, repeats=1, raw=False):
     there is none): its note says so, and not its time, which a copy changes. The others are drawn, from `seed` on.
     Of them are known: iteration, checkpoint (sum), raw, seeds, and the sum of samples.npy if that was used.
     """
-    saved, checkpoint = Path(run) / "samples.npy", Path(run) / "checkpoint.pt"
+    saved, checkpoint = results_folder(run) / "samples.npy", Path(run) / "checkpoint.pt"
     made, sets = made_by(saved), []
     if saved.exists() and not made:
         warn(f"{saved} does not say of which checkpoint it is: drawing anew")
@@ -636,7 +637,7 @@ def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=N
     fakes, weights = run_clips(run, n, frames, seed, device, repeats, raw)
     result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
     result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, **compared)
-    return keep(Path(run) / f"fvd{'-raw' * raw}{'-blur' * result['blur']}.json", result)
+    return keep(results_folder(run) / f"fvd{'-raw' * raw}{'-blur' * result['blur']}.json", result)
 
 
 def compare_sources(
@@ -868,7 +869,7 @@ def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
     result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
     result |= {"classifier": saved["file"], "classifier_accuracy": saved["accuracy"][label]}
-    return keep(Path(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed))
+    return keep(results_folder(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed))
 
 
 def is_table(r):
@@ -947,7 +948,7 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "labels": rows}
     result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
     made = about(n=n, frames=frames, stride=stride, size=size, seed=seed, judge=saved["file"])
-    return keep(Path(run) / f"disentanglement{'-raw' * raw}.json", result | made)
+    return keep(results_folder(run) / f"disentanglement{'-raw' * raw}.json", result | made)
 
 
 def disentanglement_table(r):
@@ -994,7 +995,7 @@ def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="
         # of log p its length as a code, so without the minus
         bits = abs(values.mean().item()) / (x[0].numel() * math.log(2))
         report[name] = {"nats_per_video": values.mean().item(), "standard_error": error, "bits_per_dimension": bits}
-    return keep(Path(run) / f"eval{'-raw' * raw}.json", report)
+    return keep(results_folder(run) / f"eval{'-raw' * raw}.json", report)
 
 
 def bounds_table(r):

@@ -418,7 +418,7 @@ def parse_args(argv=None):
     add("--images", metavar="DIR", help="a folder of single images, more real data for D_I")
     args = data.parse_run(parser, {"paper": PAPER, "fast": FAST}, argv)
 
-    if args.sample or args.eval:
+    if not data.trains(args):
         return args  # nothing is trained, and a video may have any number of frames
     if args.frames < 16:
         parser.error(f"--frames {args.frames}: the video discriminator needs at least 16")
@@ -437,15 +437,18 @@ def main(argv=None):
 
             raw = ["--raw"] if args.raw else []
             return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device, *raw])
-        run = Path(args.out) if args.sample else train(args)
+        run = train(args) if data.trains(args) else args.out
         config, nets = load_run(run, args.device, args.raw)
-        rng = data.seeded(args.seed, args.device)
+        if args.explore or args.publish:
+            data.hand_on(args, config, nets, sample, filmstrip, vars(parse_args(["--preset", config["preset"]])))
+            return 0
+        folder, rng = data.results_folder(run), data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(run, config, args, sample(nets, args.sample, args.frames, rng))
-        save_figures(nets, run / "figures", args.frames, rng)
+            data.write_samples(folder, config, args, sample(nets, args.sample, args.frames, rng))
+        save_figures(nets, folder / "figures", args.frames, rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)
-    data.print_results(run, MODEL)
+    data.print_results(folder, args)
     return 0
 
 

@@ -14,6 +14,9 @@ import torch
 import data
 
 ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+QUIET += " --disable-component-update --disable-sync"
 GANS = [name for name in ("mocogan", "rmocogan", "rjgan") if (ROOT / f"{name}.py").exists()]
 
 torch.set_num_threads(1)  # the nets here are tiny, and runs are compared bit for bit
@@ -28,11 +31,12 @@ def gan(request):
 
 
 def tensors(state, path=""):
-    """Every leaf of a checkpoint as {path: tensor or plain value}, the flags left out."""
+    """Every leaf of a checkpoint as {path: tensor or plain value}, the flags and the time that it took left out."""
     if not isinstance(state, dict | list | tuple):
         return {path: state}
     items = state.items() if isinstance(state, dict) else enumerate(state)
-    return {k: v for key, part in items if key != "config" for k, v in tensors(part, f"{path}/{key}").items()}
+    kept = [(key, part) for key, part in items if key not in ("config", "core_seconds")]
+    return {k: v for key, part in kept for k, v in tensors(part, f"{path}/{key}").items()}
 
 
 def checkpoint(run):
@@ -183,3 +187,34 @@ def fails(capfd):
         return line
 
     return fails
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+    if not CHROMIUM:
+        pytest.skip("needs Chromium (apt install chromium)")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page file; whatever goes wrong in it, or leaves it, fails the test."""
+    contexts, wrong = [], []
+
+    def open_page(path, **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1000, "height": 700}, **options}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []

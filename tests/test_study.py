@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,41 +223,6 @@ def test_models_that_do_not_compare(models, tmp_path):
 
 
 # ----- the page in a browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-QUIET += " --disable-component-update --disable-sync"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
-    if not CHROMIUM:
-        pytest.skip("needs Chromium (apt install chromium)")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens a page file; whatever goes wrong in it, or leaves it, fails the test."""
-    contexts, wrong = [], []
-
-    def open_page(path, **options):
-        contexts.append(browser.new_context(**{"viewport": {"width": 1000, "height": 700}, **options}))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
-        page.goto(path.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
 
 
 def look(page):
@@ -598,4 +562,3 @@ def test_study_command(models, tmp_path, capsys):
     assert len(trial["clips"]) == 6
     assert metrics.main([*arguments, "--real", str(models[2])]) == 0
     assert str(models[2]) in capsys.readouterr().out
-    assert Path(study.TEMPLATE).read_text("utf-8").count("STUDY_JSON") == 1

@@ -29,7 +29,7 @@ def vae(request):
 def nets(vae):
     """Small networks of it, in evaluation mode, with weights large enough for everything to matter."""
     torch.manual_seed(0)
-    nets = vae.build(Namespace(size=32, width=8))
+    nets = vae.build(Namespace(size=32, width=8, hidden=512))
     with torch.no_grad():
         for name, scale in (("Prior", 4), ("Posterior", 2)):
             for parameter in nets[name].parameters():
@@ -295,7 +295,7 @@ def test_latents_of_a_frame(vae):
 
 
 def test_networks_have_the_papers_size(vae):
-    nets = vae.build(Namespace(size=64, width=256))
+    nets = vae.build(Namespace(size=64, width=256, hidden=512))
     convolutions = [layer for layer in nets["Encoder"].net if isinstance(layer, nn.Conv2d)]
     assert [(c.out_channels, c.kernel_size, c.stride) for c in convolutions] == [
         (256, (5, 5), (stride, stride)) for stride in (1, 2, 2, 2)

@@ -8,21 +8,22 @@ Shapes: N clips, T frames, H W pixels, C channels, uint8 (N, T, H, W, C); R rate
 
 import base64
 import hashlib
-import io
 import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from data import UserError, read_samples, run_name, to_uint8
 from metrics import about, generate, load_model, load_source, read_config, run_clips
+from tools.page import fill, pictures_of
 
 STUDY_VERSION = 1  # of the results file; a page and a `preference` of different versions do not go together
 STUDY_BYTES = 20_000_000  # the largest page
-TEMPLATE = Path(__file__).with_name("study.html")
+# Pictures are lossless where the page then is small enough, else JPEG without chroma subsampling
+FORMS = [("WEBP", {"lossless": True})]
+FORMS += [("JPEG", {"quality": quality, "subsampling": 0}) for quality in (95, 90, 85, 75)]
 QUESTIONS = {  # kind: title and description of the task, in the words of A.7
     "video": (
         "Pick the facial expression video that looks more realistic",
@@ -74,28 +75,6 @@ def study_clips(source, kind, n, seed, device, other=None):
     return clips, {}, {}
 
 
-def study_pictures(clips):
-    """Clips (N, T, H, W, C) uint8 as data: addresses, each one picture with its frames from left to right.
-
-    Lossless where the page then stays in STUDY_BYTES, else the best JPEG that does, without chroma subsampling. All
-    clips get the same: a difference would be one between the models.
-    """
-    strips = [Image.fromarray(np.concatenate(clip, axis=1)) for clip in clips]
-    jpegs = [("JPEG", {"quality": quality, "subsampling": 0}) for quality in (95, 90, 85, 75)]
-    for form, options in [("WEBP", {"lossless": True}), *jpegs]:
-        pictures, room = [], STUDY_BYTES - 100_000
-        for strip in strips:
-            file = io.BytesIO()
-            strip.save(file, form, **options)
-            pictures.append(f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode()}")
-            room -= len(pictures[-1])
-            if room < 0:
-                break
-        else:
-            return pictures, "lossless" if form == "WEBP" else f"JPEG quality {options['quality']}"
-    raise UserError(f"the page would exceed {STUDY_BYTES / 1e6:.0f} MB: take fewer pairs or shorter clips")
-
-
 def make_study(
     a, b, out, kind="video", question=None, pairs=128, catch=8, real=None, root="data", fps=20, seed=0, device="cpu"
 ):
@@ -138,7 +117,7 @@ def make_study(
 
     one, two = np.concatenate([clips_a, good]), np.concatenate([clips_b, noise])  # `one` is A, or the real clip
     left = np.concatenate([rng.permutation(np.arange(n) % 2 == 0) for n in (pairs, catch)])  # where `one` stands left
-    pictures, form = study_pictures(np.concatenate([one, two]))
+    pictures, form = pictures_of(np.concatenate([one, two]), STUDY_BYTES, FORMS)
     order = rng.permutation(pairs + catch)
     title, description = (question, "") if question else QUESTIONS[kind]
     page = {
@@ -155,8 +134,7 @@ def make_study(
     plain = np.frombuffer(json.dumps(key).encode(), np.uint8)
     mask = rng.integers(256, size=len(plain), dtype=np.uint8)
     page["key"], page["mask"] = (base64.b64encode(x.tobytes()).decode() for x in (plain ^ mask, mask))
-    text = json.dumps(page).replace("<", "\\u003c")  # a question with </script> must not end the script
-    Path(out).write_text(TEMPLATE.read_text("utf-8").replace("STUDY_JSON", text), "utf-8")
+    Path(out).write_text(fill("study.html", page), "utf-8")
     made = {"study": page["id"], "a": names[0], "b": names[1], "real": str(source) if source else None}
     made |= {"weights": [weights, weights_b], "out": str(out), "bytes": Path(out).stat().st_size, "pictures": form}
     return made | about(sources=[str(a), str(b)], kind=kind, pairs=pairs, catch=catch, fps=fps, seed=seed)

@@ -62,7 +62,7 @@ def test_the_pages_have_commands():
         assert (ROOT / file).is_file(), file
 
 
-def test_the_readmes_first_command_sets_up_and_trains():
+def test_the_readmes_first_command_sets_up_and_samples():
     """One command from a fresh clone, and one that runs the tests: each a block of its own."""
     one_liners = [block.strip() for block in blocks(README) if len(block.strip().splitlines()) == 1]
     assert any("setup.sh" in block and "rjgan.py" in block for block in one_liners)
@@ -94,7 +94,7 @@ def test_its_model_commands_run_small(page, tiny, tmp_path, monkeypatch, capsys)
         if file.removesuffix(".py") not in MODELS:
             continue
         model = importlib.import_module(file.removesuffix(".py"))
-        trained = {"--resume", "--sample", "--eval"} & set(flags)
+        trained = {"--resume", "--sample", "--eval", "--explore", "--publish"} & set(flags)
         for flag in ("--out", "--init"):  # a run that the page supposes
             run = value(flags, flag)
             if run and (flag == "--init" or trained) and not Path(run, "checkpoint.pt").exists():
@@ -110,7 +110,7 @@ def test_its_model_commands_run_small(page, tiny, tmp_path, monkeypatch, capsys)
             model.parse_args([*flags, *extra])
         else:
             assert model.main([*flags, *extra]) == 0, (file, flags)
-            folder = Path(model.parse_args([*flags, *extra]).out)
+            folder = Path(value(flags, "--publish") or model.parse_args([*flags, *extra]).out)
             assert (folder / "checkpoint.pt").is_file() and str(folder) in capsys.readouterr().out
             assert "--sample" not in flags or (folder / "samples.npy").is_file()
 

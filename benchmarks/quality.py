@@ -31,6 +31,7 @@ RECIPES = {  # the flags of rjgan.py
     "narrow-generator": f"{FAST} --g-width 16",
     "whole-clips": f"{FAST} --clip-scale 1",
 }
+COLOURS = {("fast", False): "#0072B2", ("paper", False): "#D55E00", ("paper", True): "#E69F00"}
 
 
 def run(*words):
@@ -54,6 +55,26 @@ def score(out, n, raw):
     return found | {"is": result["frames"]["is"], "is_real": result["real"]["is"]}
 
 
+def plot(rows, path):
+    """Draw the three metrics of every run against the core-seconds of its training; dashed: real clips."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    titles = {"fvd": "FVD", "blurred": "blurred FVD", "is": "Inception Score of frames"}
+    for axes, (metric, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+        for (recipe, raw), colour in COLOURS.items():
+            points = [row for row in rows if (row["recipe"], row["raw"]) == (recipe, raw)]
+            name = "preset fast" if recipe == "fast" else f"the paper's recipe, {'as trained' if raw else 'averaged'}"
+            axes.plot([r["core_seconds"] for r in points], [r[metric] for r in points], "o", color=colour, label=name)
+        axes.axhline(
+            rows[0][{"fvd": "floor", "blurred": "blurred_floor", "is": "is_real"}[metric]], color="grey", ls="--"
+        )
+        axes.set(title=title, xlabel="seconds of training on one core", xlim=(0, None), ylim=(0, None))
+        axes.grid(alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=100)
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     add = parser.add_argument
@@ -68,6 +89,7 @@ def main(argv=None):
     add("--data-root", default="data", help="folder of the data sets (default data)")
     add("--runs", type=Path, default=Path("runs/quality"), help="folder of the runs (default runs/quality)")
     add("--json", type=Path, required=True, help="where the numbers are kept; what is there is not measured again")
+    add("--plot", type=Path, help="a picture of the numbers of paper and fast")
     args = parser.parse_args(argv)
     rows = json.loads(args.json.read_text())["rows"] if args.json.exists() else []
     for seed in range(args.seeds):
@@ -92,9 +114,16 @@ def main(argv=None):
                 args.json.write_text(json.dumps(made, indent=1) + "\n")
     for recipe in args.recipes:
         of = [row for row in rows if row["recipe"] == recipe]
-        last = [row for row in of if row["iterations"] == max(row["iterations"] for row in of)]
-        medians = {key: round(float(np.median([row[key] for row in last])), 2) for key in ("fvd", "blurred", "is")}
-        print(f"{recipe:18} medians of {len(last)}: {medians}")
+        for raw in sorted({row["raw"] for row in of}):
+            last = [row for row in of if (row["iterations"], row["raw"]) == (of[-1]["iterations"], raw)]
+            print(f"{recipe}{' raw' * raw}, {len(last)} seeds: median, mean and deviation", end="")
+            for metric in ("core_seconds", "fvd", "blurred", "is"):
+                found = [row[metric] for row in last]
+                spread = f" ± {np.std(found, ddof=1):.2f}" * (len(found) > 1)
+                print(f"  {metric} {np.median(found):.2f}, {np.mean(found):.2f}{spread}", end="")
+            print()
+    if args.plot:
+        plot(rows, args.plot)
     return 0
 
 

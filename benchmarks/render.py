@@ -37,6 +37,7 @@ NAMES = {
     "pretrained": "RJGAN, pre-trained on images",
     "mixture": "RJGAN, `--frames-only 0.5`",
     "previous": "RJGAN, `--residual previous`",
+    "previous-alone": "RJGAN, `--residual previous --terms frames clips`",
     "bf16": "RJGAN, `--precision bf16`",
     "dsa": "DSA",
     "rjvae": "RJVAE",
@@ -121,6 +122,11 @@ TABLES = {
         [
             ("residuals to the summary make better videos", ("rjgan", "fvd"), ("previous", "fvd")),
             ("residuals to the summary make more diverse images", ("previous", "diversity"), ("rjgan", "diversity")),
+            (
+                "without the summary term, too, residuals to the summary make more diverse images (ours)",
+                ("previous-alone", "diversity"),
+                ("without-summary", "diversity"),
+            ),
         ],
     ),
     "precision": (["fvd"], {}, [("bfloat16 makes worse videos (ours)", ("rjgan", "fvd"), ("bf16", "fvd"))]),

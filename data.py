@@ -1086,56 +1086,19 @@ def print_results(folder, args):
         print(f"look at   {latest}")  # training has none yet if it was killed early
 
 
-def train_command(config, defaults):
-    """The command that trains a run: its flags that differ from its preset's, whose configuration is `defaults`."""
-    words = ["python", f"{config['model']}.py"]
-    for key, default in defaults.items():
-        told = key not in (*ONCE, "data_root", "data_sum", "changed", "log_every", "sample_every", "save_every")
-        if told and config[key] != default or key == "preset" and config[key] != "paper":
-            values = config[key] if isinstance(config[key], list) else [config[key]]
-            words += [f"--{key.replace('_', '-')}", *(str(value) for value in values if value is not True)]
-    return " ".join(quote(word) for word in words)
-
-
 def hand_on(args, config, nets, sample, filmstrip, defaults):
-    """--publish or --explore; for sample, filmstrip and defaults see `publish` and tools/explore.py."""
-    if args.publish:
-        return publish(args, config, nets, sample, defaults)
-    from tools.explore import write_page
+    """--publish or --explore, by tools/; config and nets are `load_run`'s, the others the model file's.
 
-    return write_page(results_folder(args.out) / "explore.html", args, config, nets, sample, filmstrip)
-
-
-def publish(args, config, nets, sample, defaults):
-    """Write the folder args.publish: averaged weights of a run in half precision, without discriminators.
-
-    --sample, --eval, --explore and --init take it as a run. Its config.json has, under `published`: the command,
-    iterations and core-hours of the training, FVD if `metrics.py fvd` has measured it, and the mean pixel of each of
-    eight videos of seed 0, by which a copy is checked.
-    config, defaults   `load_run`'s, and that of a run of the same preset without other flags
+    defaults: the configuration of a run of the same preset without other flags
     """
-    target = Path(args.publish)
-    if target.exists() and not args.overwrite:
-        raise UserError(f"{target} is there already; add --overwrite to replace it")
-    kept = {name: value for name, value in nets.state_dict().items() if not name.startswith("D_")}
-    kept = {name: value.half() if value.ndim > 1 else value for name, value in kept.items()}
-    nets.load_state_dict(nets.state_dict() | kept)  # so that what is measured is what is written
-    drawn = sample(nets, 8, config["frames"], seeded(0, args.device))
-    about = {"command": train_command(config, defaults), "iterations": config["iteration"]}
-    about["core_hours"] = config["core_seconds"] and round(config["core_seconds"] / 3600, 2)
-    with contextlib.suppress(OSError):
-        fvd = json.loads((Path(args.out) / "fvd.json").read_text())
-        if fvd["checkpoint"] == config["checkpoint"]:
-            about |= {key: fvd[key] for key in ("fvd", "floor", "n", "resize")}
-    about["means"] = to_uint8(drawn["videos"]).mean((1, 2, 3, 4)).round(2).tolist()
-    own = {*ONCE, "checkpoint", "core_seconds"} - {"model", "split"}  # of a command, and of this file
-    config = {key: value for key, value in config.items() if key not in own} | {"data_root": "data"}
-    target.mkdir(parents=True, exist_ok=True)
-    state = {"model": args.model, "iteration": config["iteration"], "config": config, "nets": kept}
-    save_state(target / "checkpoint.pt", state)
-    (target / "config.json").write_text(json.dumps(config | {"published": about}, indent=1) + "\n")
-    size = (target / "checkpoint.pt").stat().st_size / 1e6
-    print(f"{target}: {size:.2f} MB, {about}")
+    if args.publish:
+        from tools.publish import publish
+
+        publish(args, config, nets, sample, defaults)
+    else:
+        from tools.explore import write_page
+
+        write_page(results_folder(args.out) / "explore.html", args, config, nets, sample, filmstrip)
 
 
 def save_state(path, state):

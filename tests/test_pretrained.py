@@ -13,6 +13,7 @@ import torch
 from conftest import ROOT, tensors, train
 
 import data
+from tools.publish import train_command
 
 PRETRAINED = sorted((ROOT / "pretrained").glob("*/"))
 ROW = r"^\| `pretrained/(\S+)` \| (.*) \|$"
@@ -55,10 +56,10 @@ def test_the_command_trains_the_same(gan, run, published):
     aside = {*data.ONCE, "data_root", "data_sum"}
     assert {k: v for k, v in again.items() if k not in aside} == {k: v for k, v in was.items() if k not in aside}
     defaults = vars(gan.parse_args(["--preset", "fast"]))
-    assert data.train_command(defaults, defaults) == f"python {gan.MODEL}.py --preset fast"
+    assert train_command(defaults, defaults) == f"python {gan.MODEL}.py --preset fast"
     other = defaults | {"betas": [0.5, 0.9], "compile": True, "data": "my videos", "seed": 3}
     told = "--preset fast --data 'my videos' --seed 3 --compile --betas 0.5 0.9"
-    assert sorted(shlex.split(data.train_command(other, defaults))[2:]) == sorted(shlex.split(told))
+    assert sorted(shlex.split(train_command(other, defaults))[2:]) == sorted(shlex.split(told))
 
 
 def test_core_seconds_go_on_with_the_run(gan, run):
@@ -106,6 +107,7 @@ def test_refusals(gan, run, published, fails, tmp_path):
     fails(gan.main, ["--out", str(published)], "already holds a run")
     fails(gan.main, ["--out", str(tmp_path / "none"), "--publish", "x"], "there is no run in")
     fails(gan.main, ["--out", str(run), "--publish", "x", "--sample", "3"], "not allowed with")
+    fails(gan.main, ["--out", str(run), "--publish", "x", "--raw"], "leave out --raw")
 
 
 @pytest.mark.parametrize("file", ["dsa", "rjvae"])

@@ -21,7 +21,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
     for path in ROOT.glob("*.py"):
         (folder / path.name).symlink_to(path)
-    (folder / "tools").symlink_to(ROOT / "tools")
+    for name in ("tools", "pretrained"):
+        (folder / name).symlink_to(ROOT / name)
     return folder
 
 

@@ -59,7 +59,7 @@ def plot(rows, path):
     """Draw the three metrics of every run against the core-seconds of its training; dashed: real clips."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    figure, longest = Figure(figsize=(10, 3.4), layout="constrained"), 1.1 * max(row["core_seconds"] for row in rows)
     titles = {"fvd": "FVD", "blurred": "blurred FVD", "is": "Inception Score of frames"}
     for axes, (metric, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
         for (recipe, raw), colour in COLOURS.items():
@@ -69,7 +69,7 @@ def plot(rows, path):
         axes.axhline(
             rows[0][{"fvd": "floor", "blurred": "blurred_floor", "is": "is_real"}[metric]], color="grey", ls="--"
         )
-        axes.set(title=title, xlabel="seconds of training on one core", xlim=(0, None), ylim=(0, None))
+        axes.set(title=title, xlabel="seconds of training on one core", xlim=(0, longest), ylim=(0, None))
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(path, dpi=100)
@@ -119,7 +119,7 @@ def main(argv=None):
             print(f"{recipe}{' raw' * raw}, {len(last)} seeds: median, mean and deviation", end="")
             for metric in ("core_seconds", "fvd", "blurred", "is"):
                 found = [row[metric] for row in last]
-                spread = f" ± {np.std(found, ddof=1):.2f}" * (len(found) > 1)
+                spread = f" ± {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
                 print(f"  {metric} {np.median(found):.2f}, {np.mean(found):.2f}{spread}", end="")
             print()
     if args.plot:

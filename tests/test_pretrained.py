@@ -169,3 +169,11 @@ def test_pretrained(folder):
     _, nets = model.load_run(folder)
     drawn = model.sample(nets, 8, config["frames"], data.seeded(0))
     np.testing.assert_allclose(data.to_uint8(drawn["videos"]).mean((1, 2, 3, 4)), about["means"], atol=0.05)
+
+
+def test_fine_tuning_is_told_as_measured():
+    runs = json.loads((ROOT / "docs/results/init-weizmann.json").read_text())["runs"]
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"FVD {runs[0]['fvd']:.0f} and {runs[1]['fvd']:.0f}, one seed" in text
+    assert [run["start"] for run in runs] == ["pretrained/rjgan-faces", None]
+    assert all(round(run["core_seconds"] / 60) == 5 for run in runs) and "five minutes on Weizmann" in text

@@ -99,12 +99,14 @@ def test_training_starts_from_it(gan, published, argv, tmp_path, capsys):
     assert torch.allclose(trained[weight], given[weight].float(), atol=1e-6)
 
 
-def test_refusals(gan, run, published, fails, tmp_path):
+def test_refusals(gan, run, published, fails, tmp_path, monkeypatch):
     fails(gan.main, ["--out", str(run), "--publish", str(published)], published, "--overwrite")
     assert gan.main(["--out", str(run), "--publish", str(published), "--overwrite"]) == 0
     fails(gan.main, ["--out", str(published), "--resume", "--iters", "9"], "is published", f"--init {published}")
     fails(gan.main, ["--out", str(published), "--sample", "2", "--raw"], "averaged weights alone")
     fails(gan.main, ["--out", str(published)], "already holds a run")
+    monkeypatch.chdir(tmp_path)  # below which a published run would be evaluated
+    fails(gan.main, ["--out", str(published), "--publish", "x"], "is published already")
     fails(gan.main, ["--out", str(tmp_path / "none"), "--publish", "x"], "there is no run in")
     fails(gan.main, ["--out", str(run), "--publish", "x", "--sample", "3"], "not allowed with")
     fails(gan.main, ["--out", str(run), "--publish", "x", "--raw"], "leave out --raw")

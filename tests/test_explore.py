@@ -1,11 +1,11 @@
 """The page of --explore, in a real headless Chromium."""
 
+import argparse
 import base64
 import importlib
 import io
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -72,12 +72,21 @@ def test_vaes(file, tiny, tmp_path):
     assert page_of(out / "explore.html")["summary"] == (file == "rjvae")
 
 
+def coloured(nets, n, frames, rng, content=None, motion=None):
+    """A `sample` whose red tells the content, whose green tells the noise, and whose blue tells the frame."""
+    content = torch.tensor([0, 0.15, 0.35, 0.6, 0.8, 1])[:n, None] if content is None else content
+    motion = torch.arange(n)[:, None].expand(n, frames) / 5 if motion is None else motion
+    time = torch.linspace(0, 1, frames).expand(n, frames)
+    videos = torch.stack([content.expand(n, frames), motion, time], 2)[..., None, None].expand(-1, -1, -1, 32, 32)
+    return {"videos": 2 * videos - 1, "images": 1 - 2 * videos[:, 0], "content": content, "motion": motion}
+
+
 @pytest.fixture
-def explored(runs, tmp_path):
-    """A run of RJGAN with its page."""
-    out = shutil.copytree(runs / "rjgan", tmp_path / "run")
-    assert rjgan.main(["--out", str(out), "--explore"]) == 0
-    return out / "explore.html"
+def explored(tmp_path):
+    """A page of such videos."""
+    args = argparse.Namespace(model="rjgan", seed=0, device="cpu", frames=16, size=32)
+    explore.write_page(tmp_path / "page.html", args, {"data": "faces"}, None, coloured, rjgan.filmstrip)
+    return tmp_path / "page.html"
 
 
 def test_slide_choose_and_listen(explored, visit):

@@ -89,6 +89,19 @@ def explored(tmp_path):
     return tmp_path / "page.html"
 
 
+def test_each_picture_is_of_its_content_and_noise(explored):
+    page, contents = page_of(explored), [0, 0.15, 0.35, 0.6, 0.8, 1]
+    for noise in range(4):
+        for name, line in page["lines"].items():
+            first, last = (contents[int(k)] for k in name.split())
+            for step, point in enumerate(line):
+                strip = picture(page["pictures"][noise * 96 + point])
+                red = first + (last - first) * step / 7
+                np.testing.assert_allclose(strip[16, 16] / 255, [1 - red, 1 - noise / 5, 1], atol=0.03)  # summary
+                for t in (0, 7, 15):
+                    np.testing.assert_allclose(strip[16, 48 + 32 * t] / 255, [red, noise / 5, t / 15], atol=0.03)
+
+
 def test_slide_choose_and_listen(explored, visit):
     content = page_of(explored)
     page = visit(explored, reduced_motion="reduce")  # it rests at the first frame
@@ -138,3 +151,4 @@ def test_it_plays_and_fits_a_phone(explored, visit):
 def test_a_page_that_is_too_large(gan, run, fails, monkeypatch):
     monkeypatch.setattr(explore, "LIMIT", 150_000)
     fails(gan.main, ["--out", str(run), "--explore"], "the page would exceed")
+    fails(gan.main, ["--out", str(run), "--explore", "--frames", "600"], "ends at 16383")

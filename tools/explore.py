@@ -6,6 +6,7 @@ the noise and change the content. The pictures are drawn beforehand, so the page
 
 from itertools import combinations
 
+import numpy as np
 import torch
 
 from data import seeded, to_uint8
@@ -29,7 +30,7 @@ def between(contents):
 
 @torch.no_grad()
 def write_page(path, args, config, nets, sample, filmstrip):
-    """Write the page of a run; config, nets: `load_run`'s, sample, filmstrip: the model file's. Returns its bytes."""
+    """Write the page of a run; config, nets: `load_run`'s, sample, filmstrip: the model file's."""
     frames, rng = args.frames, seeded(args.seed, args.device)
     drawn = sample(nets, max(CONTENTS, NOISES), frames, rng)
     points, lines = between(drawn["content"][:CONTENTS])
@@ -38,9 +39,8 @@ def write_page(path, args, config, nets, sample, filmstrip):
         motion = noise.expand(len(points), *noise.shape)
         clips.append(to_uint8(filmstrip(sample(nets, len(points), frames, rng, points, motion))))
     summary = clips[0].shape[1] > frames  # the models of the paper's idea show a summary frame first
-    pictures, form = pictures_of([clip for part in clips for clip in part], LIMIT, FORMS)
+    pictures, form = pictures_of(np.concatenate(clips), LIMIT, FORMS)
     page = {"model": NAMES[args.model], "data": config["data"], "size": args.size, "frames": frames, "fps": 12}
     page |= {"summary": summary, "contents": CONTENTS, "noises": NOISES, "steps": STEPS, "lines": lines}
     path.write_text(fill("explore.html", page | {"pictures": pictures}), "utf-8")
     print(f"look at   {path}   ({path.stat().st_size / 1e6:.1f} MB, pictures {form})")
-    return path.stat().st_size

@@ -22,6 +22,8 @@ def pictures_of(clips, limit, forms):
     forms: Pillow's formats and their options, from the best on; the first with which a page stays in `limit` bytes is
     taken, and named. All clips get the same: a difference would be one between them. UserError if none is small enough.
     """
+    if (pixels := clips.shape[1] * clips.shape[3]) > 16383:
+        raise UserError(f"{clips.shape[1]} frames make a picture of {pixels} pixels, which ends at 16383: take fewer")
     strips = [Image.fromarray(np.concatenate(clip, axis=1)) for clip in clips]
     for form, options in forms:
         pictures, room = [], limit - 100_000
@@ -38,8 +40,8 @@ def pictures_of(clips, limit, forms):
 
 
 def fill(template, content):
-    """A page: the template with page.css and page.js in their places, and `content` as JSON for its script."""
+    """A page: the template with page.head and page.js in their places, and `content` as JSON for its script."""
     text = (HERE / template).read_text("utf-8")
-    for part in ("page.css", "page.js"):
-        text = text.replace(f"/* {part} */", (HERE / part).read_text("utf-8").rstrip())
+    for place, part in {"<!-- page.head -->": "page.head", "/* page.js */": "page.js"}.items():
+        text = text.replace(place, (HERE / part).read_text("utf-8").rstrip())
     return text.replace("PAGE_JSON", json.dumps(content).replace("<", "\\u003c"))  # </script> must not end the script

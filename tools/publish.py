@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from shlex import quote
 
-from data import ONCE, UserError, results_folder, save_state, seeded, to_uint8
+from data import ONCE, UserError, save_state, seeded, to_uint8
 
 
 def train_command(config, defaults):
@@ -30,7 +30,7 @@ def publish(args, config, nets, sample, defaults):
     target = Path(args.publish)
     if args.raw:
         raise UserError("--publish hands on averaged weights: leave out --raw")
-    if results_folder(args.out) != Path(args.out):
+    if "published" in json.loads((Path(args.out) / "config.json").read_text()):
         raise UserError(f"{args.out} is published already: copy the folder")
     if target.exists() and not args.overwrite:
         raise UserError(f"{target} is there already; add --overwrite to replace it")

@@ -98,8 +98,6 @@ def make_study(
     if clips_a.shape != clips_b.shape:
         shapes = " and ".join("x".join(map(str, clips.shape[1:4])) for clips in (clips_a, clips_b))
         raise UserError(f"the clips of {a} and {b} do not match: frames x height x width are {shapes}")
-    if frames * width > 16383:
-        raise UserError(f"{frames} frames of {width} pixels are too long for one picture, which ends at 16383 pixels")
     names = [c.get("model", run_name(path)) for path, c in [(a, config), (b, config_b)]]
     names = names if names[0] != names[1] else [str(a), str(b)]
 

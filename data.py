@@ -871,6 +871,8 @@ def parse_run(parser, presets, argv=None):
             config = json.loads((Path(args.out) / "config.json").read_text())
         except (OSError, ValueError) as error:
             parser.error(f"there is no run in {args.out}: {error}")
+        if args.resume and "published" in config:
+            parser.error(f"{args.out} is published, and cannot go on: start from it with --init {args.out}")
         known = {key: config[key] for key in vars(args) if key in config and key not in ONCE}
         parser.set_defaults(**known, out=args.out)
         args = parser.parse_args(argv)
@@ -986,8 +988,6 @@ class Run:
         """
         args = self.args
         state = load_state(self.checkpoint, args.model, args.device)
-        if "optimizers" not in state:
-            raise UserError(f"{args.out} is published, and cannot go on: start from it with --init {args.out}")
         self.spent += state.get("core_seconds", 0)
         if state["config"]["device"] != args.device:
             was = state["config"]["device"]

@@ -99,13 +99,13 @@ def test_training_starts_from_it(gan, published, argv, tmp_path, capsys):
     assert torch.allclose(trained[weight], given[weight].float(), atol=1e-6)
 
 
-def test_refusals(gan, run, published, fails, tmp_path, monkeypatch):
+def test_refusals(gan, run, published, fails, tmp_path):
     fails(gan.main, ["--out", str(run), "--publish", str(published)], published, "--overwrite")
     assert gan.main(["--out", str(run), "--publish", str(published), "--overwrite"]) == 0
     fails(gan.main, ["--out", str(published), "--resume", "--iters", "9"], "is published", f"--init {published}")
+    assert {path.name for path in published.iterdir()} == {"checkpoint.pt", "config.json"}
     fails(gan.main, ["--out", str(published), "--sample", "2", "--raw"], "averaged weights alone")
     fails(gan.main, ["--out", str(published)], "already holds a run")
-    monkeypatch.chdir(tmp_path)  # below which a published run would be evaluated
     fails(gan.main, ["--out", str(published), "--publish", "x"], "is published already")
     fails(gan.main, ["--out", str(tmp_path / "none"), "--publish", "x"], "there is no run in")
     fails(gan.main, ["--out", str(run), "--publish", "x", "--sample", "3"], "not allowed with")
@@ -171,6 +171,13 @@ def test_pretrained(folder):
     _, nets = model.load_run(folder)
     drawn = model.sample(nets, 8, config["frames"], data.seeded(0))
     np.testing.assert_allclose(data.to_uint8(drawn["videos"]).mean((1, 2, 3, 4)), about["means"], atol=0.05)
+
+
+def test_the_pictures_times_are_those_of_the_models():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    faces, weizmann = (read(ROOT / "pretrained" / f"rjgan-{name}")[1]["published"] for name in ("faces", "weizmann"))
+    assert f"after {60 * faces['core_hours']:.0f} minutes on one CPU core" in text
+    assert f"(Weizmann), after {60 * weizmann['core_hours']:.0f} more" in text
 
 
 def test_fine_tuning_is_told_as_measured():

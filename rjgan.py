@@ -407,13 +407,7 @@ def parse_args(argv=None):
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
     add("--noise", type=data.weight, metavar="SIGMA", help="noise added in the discriminators")
-    add(
-        "--ema",
-        type=data.fraction,
-        default=0.999,
-        metavar="X",
-        help="decay of the averaged weights; training is the same",
-    )
+    add("--ema", type=data.fraction, default=0.999, metavar="X", help="decay of the averaged weights")
     add("--g-width", type=data.positive, metavar="CH", help="base channel count of G_I (default that of --width)")
     add("--upsample", default="transposed", choices=("transposed", "bilinear"), help="the last layer of G_I")
     add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")

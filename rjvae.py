@@ -380,13 +380,7 @@ def parse_args(argv=None):
     add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--hidden", type=data.positive, metavar="N", help="units of an LSTM or an MLP, and the dimension of phi")
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
-    add(
-        "--ema",
-        type=data.fraction,
-        default=0.999,
-        metavar="X",
-        help="decay of the averaged weights; training is the same",
-    )
+    add("--ema", type=data.fraction, default=0.999, metavar="X", help="decay of the averaged weights")
     add("--eval-videos", type=data.positive, metavar="N", help="evaluate on N videos of the test split (default all)")
     return data.parse_run(parser, {"paper": PAPER}, argv)
 

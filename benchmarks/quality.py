@@ -114,8 +114,9 @@ def main(argv=None):
                 args.json.write_text(json.dumps(made, indent=1) + "\n")
     for recipe in args.recipes:
         of = [row for row in rows if row["recipe"] == recipe]
+        most = max(row["iterations"] for row in of)
         for raw in sorted({row["raw"] for row in of}):
-            last = [row for row in of if (row["iterations"], row["raw"]) == (of[-1]["iterations"], raw)]
+            last = [row for row in of if (row["iterations"], row["raw"]) == (most, raw)]
             print(f"{recipe}{' raw' * raw}, {len(last)} seeds: median, mean and deviation", end="")
             for metric in ("core_seconds", "fvd", "blurred", "is"):
                 found = [row[metric] for row in last]

@@ -4,6 +4,8 @@ python benchmarks/probe.py runs/mocogan-faces runs/rjgan-faces --n 128 --json pr
 
 sampled        as they are, for comparison; of real clips: N others, so the floor
 blurred        at half the size and back, and the real clips that they are compared with, too: without fine detail
+smooth         at half the size and back, the real clips that they are compared with not
+recoloured     each channel with the mean and the deviation that it has in a real clip
 frozen         the first frame, T times: without motion
 noisy          (real clips) with Gaussian noise of standard deviation 0.1: with nothing wrong but fine detail
 summary        (RJGAN) the summary frame, T times: mu without residuals
@@ -31,6 +33,12 @@ def frozen(clips):
     return clips[:, :1].expand_as(clips)
 
 
+def recoloured(clips, like):
+    """Clips (N, T, C, H, W), each channel of each with the mean and the deviation that it has in `like`."""
+    dims = {"dim": (1, 3, 4), "keepdim": True}
+    return (clips - clips.mean(**dims)) / clips.std(**dims) * like.std(**dims) + like.mean(**dims)
+
+
 def shrunk(latents, scale):
     """Let R_M give mu + scale * delta(t)."""
     forward = latents.forward
@@ -50,7 +58,7 @@ def recalibrate(nets, args, generator):
 
 
 @torch.no_grad()
-def variants(run, n):
+def variants(run, n, real):
     """{name: its n videos, (N, T, C, H, W)} of a run; `batch` and `late` have other noise than the rest."""
     config = metrics.read_config(run)
     model, T = importlib.import_module(config["model"]), config["frames"]
@@ -62,7 +70,9 @@ def variants(run, n):
         return {key: torch.cat([part[key] for part in parts]) for key in ("videos", "images")}
 
     drawn = sample()
-    made = {"sampled": drawn["videos"], "blurred": metrics.blurred(drawn["videos"]), "frozen": frozen(drawn["videos"])}
+    soft = metrics.blurred(drawn["videos"])
+    made = {"sampled": drawn["videos"], "blurred": soft, "smooth": soft, "frozen": frozen(drawn["videos"])}
+    made["recoloured"] = recoloured(drawn["videos"], real)
     if config["model"] == "rjgan":
         made["summary"] = drawn["images"][:, None].expand_as(drawn["videos"])
         made["half"] = sample(lambda nets: shrunk(nets["R_M"], 0.5))["videos"]
@@ -85,7 +95,8 @@ def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
     real, others = data.to_float(clips[:n]), data.to_float(clips[n:])
     soft = features(metrics.blurred(real), "real", metrics.CACHE) if not only or "blurred" in only else None
     noise = 0.1 * torch.randn(others.shape, generator=torch.Generator().manual_seed(0))
-    made = {"noisy": others + noise, "blurred": metrics.blurred(others), "frozen": frozen(others)}
+    made = {"noisy": others + noise, "smooth": metrics.blurred(others), "frozen": frozen(others)}
+    made |= {"blurred": made["smooth"], "recoloured": recoloured(others, real)}
 
     def distances(made):
         row = {}
@@ -96,7 +107,7 @@ def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
         return row
 
     of_real = {"sampled": round(metrics.frechet_distance(sharp, floor), 1)} | distances(made)
-    return {"real": of_real} | {run: distances(variants(run, n)) for run in runs}
+    return {"real": of_real} | {run: distances(variants(run, n, real)) for run in runs}
 
 
 def main(argv=None):

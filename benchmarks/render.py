@@ -68,7 +68,8 @@ MEASURES = {  # name: heading, decimals, its value of a run
     "content by motion": ("content labels, motion held ↓", 2, judged("content", "motion_held")),
     "content by chance": ("chance", 2, judged("content", "chance")),
 }
-CHANGES = ["sampled", "noisy", "blurred", "frozen", "summary", "half", "late", "batch", "recalibrated"]  # of probe.py
+CHANGES = ["sampled", "noisy", "blurred", "smooth", "recoloured", "frozen"]  # of probe.py
+CHANGES += ["summary", "half", "late", "batch", "recalibrated"]
 LATENTS = [name for name in MEASURES if " by " in name]
 SECTIONS = {  # the headings of docs/results.md
     "table2": "Table 2",

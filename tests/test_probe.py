@@ -25,6 +25,17 @@ def test_blurred_and_frozen():
     assert torch.equal(probe.frozen(clips), clips[:, [0, 0, 0, 0]])
 
 
+def test_recoloured_clips_have_the_colours_of_others_and_keep_their_pattern():
+    generator = torch.Generator().manual_seed(0)
+    clips, like = torch.randn(2, 3, 4, 3, 8, 8, generator=generator)
+    like = 5 + 2 * like
+    made = probe.recoloured(clips, like)
+    for of in (torch.mean, torch.std):
+        assert torch.allclose(of(made, (1, 3, 4)), of(like, (1, 3, 4)), atol=1e-4)
+    pairs = torch.stack([clips.transpose(1, 2).flatten(2), made.transpose(1, 2).flatten(2)], 2).flatten(0, 1)
+    assert all(torch.corrcoef(pair)[0, 1] > 0.9999 for pair in pairs)
+
+
 def test_shrunk_residuals():
     latents = rjgan.Latents()
     mu, motion = latents.draw(2, 5, torch.Generator().manual_seed(0))
@@ -56,7 +67,7 @@ def test_recalibrated_averages():
 def test_variants_of_a_run(model, argv):
     """Each has its shape and differs from the sampled videos; frozen ones are their first frames."""
     run = model.train(model.parse_args(argv("--iters", 1)))
-    made = probe.variants(run, 4)
+    made = probe.variants(run, 4, torch.rand(4, 16, 3, 32, 32))
     assert ({"summary", "half"} <= set(made)) == (model is rjgan)
     assert all(videos.shape == (4, 16, 3, 32, 32) for videos in made.values())
     videos = made.pop("sampled")

@@ -1,6 +1,6 @@
-"""Gather what was measured of many runs into one JSON.
+"""Gather what was measured of many runs into one JSON, and into the published one, whose other runs stay.
 
-    python benchmarks/collect.py PRESET/DATA/TABLE.json RUN.METRIC.json ...
+    python benchmarks/collect.py PRESET/DATA/TABLE.json PUBLISHED.json RUN.METRIC.json ...
 
 RUN is .../VARIANT-SEED/ITERATIONS. A run's entry: variant, seed, iterations, config (its flags), seconds of training
 (by its log.csv), and under the name of each metric all that metrics.py wrote, versions and N included. Paths are left
@@ -44,10 +44,20 @@ def collect(files):
     return list(runs.values())
 
 
-if __name__ == "__main__":
-    out, *files = sys.argv[1:]
+def main(out, published, *files):
+    """Write both files: `out` has the runs of `files`, `published` those and the ones that it already had."""
     runs = collect(files)
     preset, data, table = Path(out).with_suffix("").parts[-3:]
     result = {"table": table, "data": data, "preset": preset, "runs": runs}
     Path(out).write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{out}: {len(runs)} runs")
+    if Path(published).exists():  # seeds of another day
+        known = [(run["variant"], run["seed"], run["iterations"]) for run in runs]
+        earlier = json.loads(Path(published).read_text())["runs"]
+        runs += [run for run in earlier if (run["variant"], run["seed"], run["iterations"]) not in known]
+    Path(published).parent.mkdir(parents=True, exist_ok=True)
+    Path(published).write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{published}: {len(runs)} runs")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

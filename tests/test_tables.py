@@ -264,6 +264,26 @@ def test_collect_keeps_what_made_a_number_and_no_path(tmp_path):
     assert str(tmp_path) not in json.dumps(entry)
 
 
+def test_published_runs_of_other_days_stay_and_the_same_ones_are_replaced(tmp_path):
+    published, days = tmp_path / "results" / "long-faces-hour.json", tmp_path / "hour" / "faces"
+
+    def measured(seed, fvd):
+        run = days / f"rjgan-{seed}" / "500"
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "config.json").write_text('{"width": 16}')
+        (run / "log.csv").write_text("iteration,G,it_per_s\n500,1,4.0\n")
+        Path(f"{run}.fvd.json").write_text(json.dumps({"fvd": fvd}))
+        collect.main(str(days / "long.json"), str(published), f"{run}.fvd.json")
+        result = json.loads(published.read_text())
+        assert (result["table"], result["data"], result["preset"]) == ("long", "faces", "hour")
+        assert len(json.loads((days / "long.json").read_text())["runs"]) == 1
+        return {run["seed"]: run["fvd"]["fvd"] for run in result["runs"]}
+
+    assert measured(0, 7.0) == {0: 7.0}
+    assert measured(1, 8.0) == {0: 7.0, 1: 8.0}
+    assert measured(0, 9.0) == {0: 9.0, 1: 8.0}
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The runs
 # ---------------------------------------------------------------------------------------------------------------------

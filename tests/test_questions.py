@@ -1,0 +1,107 @@
+"""benchmarks/questions.py: each variant changes what it says and nothing else; its numbers are what they are called."""
+
+import json
+import sys
+
+import pytest
+import torch
+from conftest import ROOT
+from test_metrics import needs_weights
+from torch import nn
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import questions  # noqa: E402
+
+import data  # noqa: E402
+import mocogan  # noqa: E402
+import rjgan  # noqa: E402
+import rmocogan  # noqa: E402
+
+
+def test_initial_states():
+    zero, drawn = questions.Zero(), questions.Drawn()
+    z_C, eps = zero.draw(3, 5, data.seeded(0))
+    z_M, _ = zero.gru(eps[:, 1:])
+    torch.testing.assert_close(zero(z_C, eps)[..., mocogan.CONTENT :], z_M)
+    assert eps[:, 1:].abs().min() > 0
+
+    drawn.eval()
+    z_C, eps = drawn.draw(3, 5, data.seeded(0))
+    assert eps.shape == (3, 6, mocogan.MOTION) and eps.abs().min() > 0
+    for _ in range(2):  # the hook does not stay
+        z_M, _ = drawn.gru(eps[:, 1:], eps[:, 0][None].contiguous())
+        torch.testing.assert_close(drawn(z_C, eps)[..., mocogan.CONTENT :], z_M)
+
+
+def test_wide_statistics():
+    """BatchNorm's running averages are those of all videos; in evaluation it is RMoCoGAN."""
+    torch.manual_seed(0)
+    net = questions.Wide()
+    z_C, eps = net.draw(2, 4, data.seeded(0))
+    plain = rmocogan.Latents()
+    plain.load_state_dict(net.state_dict())
+    torch.manual_seed(5)
+    z = net(z_C, eps)
+    torch.manual_seed(5)
+    others = plain.draw(questions.MORE, 4, torch.default_generator)
+    all_z = plain(torch.cat([z_C, others[0]]), torch.cat([eps, others[1]]))
+    assert z.shape == (2, 4, rmocogan.LATENT)
+    torch.testing.assert_close(z, all_z[:2])
+    torch.testing.assert_close(net.mlp[1].running_var, plain.mlp[1].running_var)
+    torch.testing.assert_close(net.eval()(z_C, eps), plain.eval()(z_C, eps))
+
+
+def test_first_weights():
+    args = rmocogan.parse_args("--size 32 --width 8 --device cpu".split())
+    latents = questions.build_flat(args)["R_M"]
+    z_C, eps = latents.draw(4, 3, data.seeded(0))
+    assert torch.equal(latents(z_C, eps)[:, 1, : rmocogan.CONTENT], z_C)
+
+    nets = questions.build_2019(rjgan.parse_args("--size 32 --width 8 --device cpu".split()))
+    scales = torch.cat([m.weight for m in nets.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm3d)])
+    assert 0 <= scales.min() < 0.1 and 0.9 < scales.max() <= 1
+    first, *_, last = [m for m in nets["G_I"].modules() if isinstance(m, nn.ConvTranspose2d)]
+    for layer, before in ((first, rjgan.LATENT), (last, 8)):
+        assert layer.weight.abs().max().item() == pytest.approx((before * 16) ** -0.5, rel=0.05)
+
+
+def test_residuals(monkeypatch):
+    """A residual that is the same in all frames, in two directions; then one that changes from frame to frame alone."""
+
+    class Fake(nn.Module):
+        def draw(self, n, frames, rng):
+            return torch.randn(n, 50, generator=rng), torch.randn(n, frames, 10, generator=rng)
+
+        def forward(self, z_C, eps):
+            content = z_C[:, None].expand(-1, eps.shape[1], -1).clone()
+            if self.still:
+                content[..., 2:] = 0
+            else:
+                content[..., :] += torch.tensor([1.0, -1.0]).repeat(eps.shape[1] // 2)[None, :, None]
+            return torch.cat([content, eps], -1)
+
+    fake = Fake()
+    monkeypatch.setattr(rmocogan, "load_run", lambda run, raw: ({"frames": 16}, {"R_M": fake}))
+    fake.still = True
+    found = questions.residuals("run")
+    assert found["rank"] == pytest.approx(2, abs=0.01) and found["within"] == 0
+    assert found["between"] == pytest.approx(48 / 50, abs=0.03)
+    fake.still = False
+    found = questions.residuals("run")
+    assert found["rank"] > 48 and found["between"] < 1e-6
+    assert found["within"] == pytest.approx((16 / 15) ** 0.5, abs=1e-3)
+
+
+@needs_weights
+def test_rows_are_kept(tiny, tmp_path, monkeypatch):
+    flags = f"--width 4 --stops 1 2 --n 2 --seeds 0 --data {tiny} --data-root {tmp_path} --runs {tmp_path / 'runs'}"
+    flags = [*flags.split(), "--json", str(tmp_path / "questions.json"), "--variants"]
+    original = rmocogan.Latents
+    assert questions.main([*flags, "rmocogan-drawn"]) == 0
+    assert rmocogan.Latents is original
+    (row,) = json.loads((tmp_path / "questions.json").read_text())["rows"]
+    assert set(row["residuals"]) == {"1", "2"} and row["fvd"] > 0 and row["fvd_raw"] > 0 and row["iterations"] == 2
+    monkeypatch.setattr(questions, "measure", lambda variant, seed, args: {"variant": variant, "seed": seed})
+    assert questions.main([*flags, "rmocogan-drawn", "mocogan-zero"]) == 0
+    rows = json.loads((tmp_path / "questions.json").read_text())["rows"]
+    assert rows == [row, {"variant": "mocogan-zero", "seed": 0}]

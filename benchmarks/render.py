@@ -39,6 +39,10 @@ NAMES = {
     "previous": "RJGAN, `--residual previous`",
     "previous-alone": "RJGAN, `--residual previous --terms frames clips`",
     "bf16": "RJGAN, `--precision bf16`",
+    "mocogan-fast": "MoCoGAN, our recipe",
+    "rmocogan-fast": "RMoCoGAN, our recipe",
+    "rjgan-fast": "RJGAN, our recipe",
+    "without-summary-fast": "RJGAN, `--terms frames clips`, our recipe",
     "dsa": "DSA",
     "rjvae": "RJVAE",
 }
@@ -56,6 +60,9 @@ def judged(side, held):
 MEASURES = {  # name: heading, decimals, its value of a run
     "fvd": ("FVD ↓", 1, lambda run: run["fvd"]["fvd"]),
     "kvd": ("KVD ↓", 1, lambda run: run["fvd"]["kvd"]),
+    "fvd averaged": ("FVD, averaged ↓", 1, lambda run: run["fvd-averaged"]["fvd"]),
+    "fvd blurred": ("blurred FVD ↓", 1, lambda run: run["fvd-blurred"]["fvd"]),
+    "fvd blurred averaged": ("blurred FVD, averaged ↓", 1, lambda run: run["fvd-blurred-averaged"]["fvd"]),
     "is": ("IS ↑", 2, lambda run: run["is"]["is"]),
     "is of frames": ("IS of videos' frames ↑", 2, lambda run: run["is"]["frames"]["is"]),
     "diversity": ("diversity of images, H(y) ↑", 2, lambda run: run["is"]["h_y"]),
@@ -131,6 +138,20 @@ TABLES = {
         ],
     ),
     "precision": (["fvd"], {}, [("bfloat16 makes worse videos (ours)", ("rjgan", "fvd"), ("bf16", "fvd"))]),
+    "long": (
+        ["fvd", "kvd", "fvd averaged", "fvd blurred", "fvd blurred averaged"],
+        {"mocogan": "134.8", "rmocogan": "104.4", "rjgan": "99.9"},
+        [
+            (f"{low} is better than {high}{ours}", (a + recipe, metric), (b + recipe, metric))
+            for recipe, metric, ours in (("", "fvd", ""), ("-fast", "fvd averaged", ", our recipe, averaged (ours)"))
+            for low, a, high, b in (
+                ("RMoCoGAN", "rmocogan", "MoCoGAN", "mocogan"),
+                ("RJGAN", "rjgan", "MoCoGAN", "mocogan"),
+                ("RJGAN", "rjgan", "RMoCoGAN", "rmocogan"),
+                ("RJGAN", "rjgan", "RJGAN without the summary term", "without-summary"),
+            )
+        ],
+    ),
     "table6": (
         ["elbo", "iwae", "fvd"],
         {"dsa": "42.3 % of votes", "rjvae": "57.7 % of votes"},
@@ -176,6 +197,14 @@ def verdict(low, high):
     decided = abs(b - a) > 2 * error
     word = "not decided" if not decided else "reproduced" if b > a else "not reproduced"
     return word, f"difference {abs(b - a):.3g}, its standard error {error:.2g}"
+
+
+def at_the_end(runs):
+    """The runs of each variant that are the longest; the others are earlier points of its curve."""
+    last = {}
+    for run in runs:
+        last[run["variant"]] = max(run["iterations"], last.get(run["variant"], 0))
+    return [run for run in runs if run["iterations"] == last[run["variant"]]]
 
 
 def measured(runs, variant, measure):
@@ -235,7 +264,7 @@ def conditions(runs):
 def table(result):
     """A table of the paper in Markdown: numbers, conditions, and a verdict on each claim."""
     measures, paper, claims = TABLES[result["table"]]
-    runs = result["runs"]
+    runs = at_the_end(result["runs"])
     variants = list(dict.fromkeys(run["variant"] for run in runs))
     measures = [m for m in measures if any(measured(runs, v, m) for v in variants)]
     of = {"fvd": " FVD (MUG)", "is": " IS (MUG)"}.get(measures[0], "")
@@ -253,7 +282,7 @@ def judge_claims(result):
     """[(sentence, verdict, difference in words)] of the claims of a table that its runs can judge."""
     found = []
     for sentence, *sides in TABLES[result["table"]][2]:
-        low, high = (measured(result["runs"], *side) for side in sides)
+        low, high = (measured(at_the_end(result["runs"]), *side) for side in sides)
         if low and high:
             word, difference = verdict(low, high)
             if "(ours" in sentence:
@@ -322,9 +351,11 @@ def draw_curves(result, path, digest):
     for variant in dict.fromkeys(run["variant"] for run in result["runs"]):
         runs = [run for run in result["runs"] if run["variant"] == variant]
         iterations = sorted({run["iterations"] for run in runs})
-        points = [spread([run["fvd"]["fvd"] for run in runs if run["iterations"] == i]) for i in iterations]
+        metric = "fvd-averaged" if result["table"] == "long" else "fvd"
+        points = [spread([run[metric]["fvd"] for run in runs if run["iterations"] == i]) for i in iterations]
         mean, deviation = [m for m, _ in points], [s or 0 for _, s in points]
-        axes.errorbar(iterations, mean, deviation, label=NAMES[variant], marker="o", markersize=3, capsize=3)
+        line = {"linestyle": "--" if variant.endswith("-fast") else "-", "marker": "o", "markersize": 3, "capsize": 3}
+        axes.errorbar(iterations, mean, deviation, label=NAMES[variant], **line)
     axes.axhline(result["runs"][0]["fvd"]["floor"], color="grey", linestyle=":", label="floor")
     axes.set(xlabel="iteration", ylabel="FVD", ylim=(0, None))
     axes.legend(frameon=False)
@@ -334,7 +365,8 @@ def draw_curves(result, path, digest):
 def plots(results, docs):
     """[(path, digest, result, draw)] of the pictures that go with the results."""
     found = []
-    for pattern, draw in (("curves-*.json", draw_curves), ("speed-growth-*.json", speed.draw_growth)):
+    drawn = {"curves-*.json": draw_curves, "long-*.json": draw_curves, "speed-growth-*.json": speed.draw_growth}
+    for pattern, draw in drawn.items():
         for file in sorted(results.glob(pattern)):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
             found.append((docs / "img" / f"{file.stem}.png", digest, json.loads(file.read_text()), draw))

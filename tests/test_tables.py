@@ -112,6 +112,32 @@ def test_a_table_shows_numbers_conditions_and_verdicts(tmp_path):
     assert render.render(text, tmp_path) != text
 
 
+def test_the_long_runs_are_judged_at_their_end_and_drawn_at_every_stop(tmp_path):
+    fvds = {"mocogan": [110.0, 111.0, 112.0], "rjgan": [100.0, 102.0, 104.0], "rjgan-fast": [50.0, 60.0, 70.0]}
+    made = result(**fvds)
+    made["table"] = "long"
+    for run in made["runs"]:
+        for i, metric in enumerate(("fvd-averaged", "fvd-blurred", "fvd-blurred-averaged"), 1):
+            run[metric] = run["fvd"] | {"fvd": run["fvd"]["fvd"] / 10**i}
+    made["runs"] += [run | {"iterations": 5, "fvd": run["fvd"] | {"fvd": 9999.0}} for run in made["runs"]]
+    text = render.table(made)
+    assert "9999" not in text and "10 iterations" in text
+    assert "| RJGAN | 102.0 ± 2.0 | 10.2 ± 0.2 | 10.2 ± 0.2 | 1.0 ± 0.0 | 0.1 ± 0.0 | 99.9 |" in text
+    assert "RJGAN is better than MoCoGAN: **reproduced** (difference 9," in text
+    assert "our recipe, averaged (ours)" not in text  # a claim whose runs are not there
+    seen = []
+
+    class Axes:
+        def __getattr__(self, name):
+            return lambda *args, **more: seen.append((args, more)) if name == "errorbar" else None
+
+    figure = type("Figure", (), {"subplots": lambda self: Axes(), "savefig": lambda self, *a, **k: None})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure", lambda **more: figure())
+        render.draw_curves(made, tmp_path / "x.png", "digest")
+    assert [args[:2] for args, _ in seen][1] == ([5, 10], [10.2, 10.2]) and seen[2][1]["linestyle"] == "--"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "word"),
     [

@@ -38,8 +38,10 @@ def test_a_run_is_trained_scored_and_kept(tmp_path, monkeypatch):
         return 10.0
 
     monkeypatch.setattr(quality, "run", run)
-    monkeypatch.setattr(quality, "score", lambda out, n, raw: {"fvd": 1, "blurred": 2, "is": 3})
-    flags = f"--iters 10 --paper-iters 6 --seeds 1 --runs {tmp_path / 'runs'} --json {tmp_path / 'new.json'}"
+    asked = []
+    scores = {"blurred": 2, "is": 3}
+    monkeypatch.setattr(quality, "score", lambda out, n, raw, blurs: asked.append((out.name, len(blurs))) or scores)
+    flags = f"--iters 10 --paper-iters 6 --seeds 0 --runs {tmp_path / 'runs'} --json {tmp_path / 'new.json'}"
     assert quality.main(flags.split()) == 0
     rows = json.loads((tmp_path / "new.json").read_text())["rows"]
     found = [(row["recipe"], row["iterations"], row["raw"], row["core_seconds"]) for row in rows]
@@ -49,6 +51,9 @@ def test_a_run_is_trained_scored_and_kept(tmp_path, monkeypatch):
     ]
     assert ["--resume" in words for words in commands] == [False, True, False, True]
     assert "--width" in commands[0] and commands[2][1:3] == ["--preset", "fast"]
+    assert quality.main([*flags.split(), "--recipes", "no-penalty", "--shares", "1"]) == 0
+    assert commands[-1][1:5] == ["--preset", "fast", "--penalty", "0"]
+    assert dict(asked) == {"paper-0": 2, "fast-0": 2, "no-penalty-0": 1}
 
 
 def test_the_page_has_its_numbers():

@@ -194,9 +194,12 @@ def verdict(low, high):
     if s is None or t is None:
         return "not decided", "one seed decides nothing"
     error = math.sqrt(s**2 / len(low) + t**2 / len(high))
-    decided = abs(b - a) > 2 * error
-    word = "not decided" if not decided else "reproduced" if b > a else "not reproduced"
-    return word, f"difference {abs(b - a):.3g}, its standard error {error:.2g}"
+    words = f"difference {abs(b - a):.3g}, its standard error {error:.2g}"
+    if abs(b - a) > 2 * error:
+        return "reproduced" if b > a else "not reproduced", words
+    seeds = math.ceil(4 * (s**2 + t**2) / (b - a) ** 2) if b != a else math.inf  # where it is two standard errors
+    words = words.replace(",", " as claimed," if b > a else " the other way,", 1)
+    return "not decided", f"{words}; needs {seeds if seeds <= 100 else 'more than 100'} seeds a side"
 
 
 def at_the_end(runs):

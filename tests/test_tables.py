@@ -102,7 +102,7 @@ def test_a_table_shows_numbers_conditions_and_verdicts(tmp_path):
     assert "| MoCoGAN | 102.0 ± 2.0 | 10.2 ± 0.2 | 134.8 |" in text
     assert "3 seeds, 10 iterations, 32x32 pixels, width 8, batch 2" in text and "N = 128, floor 56.2" in text
     assert "RJGAN is better than MoCoGAN: **not reproduced** (difference 9, its standard error 1.3)" in text
-    assert "RMoCoGAN is better than MoCoGAN: **not decided** (difference 1, " in text
+    assert "RMoCoGAN is better than MoCoGAN: **not decided** (difference 1 as claimed, " in text
     assert "summary term" not in text  # a claim whose runs are not there
     assert render.render(text, tmp_path) == text
     fewer = result(rjgan=[110.0, 111.0], images=[100.0])  # a variant that has fewer seeds
@@ -136,6 +136,16 @@ def test_the_long_runs_are_judged_at_their_end_and_drawn_at_every_stop(tmp_path)
         patch.setattr("matplotlib.figure.Figure", lambda **more: figure())
         render.draw_curves(made, tmp_path / "x.png", "digest")
     assert [args[:2] for args, _ in seen][1] == ([5, 10], [10.2, 10.2]) and seen[2][1]["linestyle"] == "--"
+
+
+def test_what_is_not_decided_says_what_it_takes():
+    """At the number of seeds it says the difference is two standard errors, and at one fewer it is not."""
+    low, high = [1.0, 2.0, 3.0], [1.5, 2.5, 3.5]  # deviations 1, difference 0.5: 2 * sqrt(2 / 32) = 0.5
+    assert render.verdict(low, high) == (
+        "not decided", "difference 0.5 as claimed, its standard error 0.82; needs 32 seeds a side"
+    )  # fmt: skip
+    assert "0.5 the other way, " in render.verdict(high, low)[1]
+    assert render.verdict(low, low)[1].endswith("; needs more than 100 seeds a side")
 
 
 @pytest.mark.parametrize(

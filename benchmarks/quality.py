@@ -57,20 +57,26 @@ def score(out, n, raw, blurs):
 
 
 def plot(rows, path):
-    """Draw the three metrics of every run against the core-seconds of its training; dashed: real clips."""
+    """Draw the three metrics of every run against the time of its training; dashed: real clips.
+
+    The time is told in iterations of the paper's recipe, since machines differ: core_seconds by `pace`, the
+    core-seconds of one such iteration on the machine of the row; rows without are of the machine of the paper's.
+    """
     from matplotlib.figure import Figure
 
-    figure, longest = Figure(figsize=(10, 3.4), layout="constrained"), 1.1 * max(row["core_seconds"] for row in rows)
+    own = [row for row in rows if row["recipe"] == "paper" and "pace" not in row]
+    pace = np.median([row["core_seconds"] / row["iterations"] for row in own])
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
     titles = {"fvd": "FVD", "blurred": "blurred FVD", "is": "Inception Score of frames"}
+    real = {"fvd": "floor", "blurred": "blurred_floor", "is": "is_real"}
     for axes, (metric, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
         for (recipe, raw), colour in COLOURS.items():
             points = [row for row in rows if (row["recipe"], row["raw"]) == (recipe, raw)]
             name = "preset fast" if recipe == "fast" else f"the paper's recipe, {'as trained' if raw else 'averaged'}"
-            axes.plot([r["core_seconds"] for r in points], [r[metric] for r in points], "o", color=colour, label=name)
-        axes.axhline(
-            rows[0][{"fvd": "floor", "blurred": "blurred_floor", "is": "is_real"}[metric]], color="grey", ls="--"
-        )
-        axes.set(title=title, xlabel="seconds of training on one core", xlim=(0, longest), ylim=(0, None))
+            times = [row["core_seconds"] / row.get("pace", pace) for row in points]
+            axes.plot(times, [row[metric] for row in points], "o", color=colour, label=name)
+        axes.axhline(rows[0][real[metric]], color="grey", ls="--")
+        axes.set(title=title, xlabel="time, in iterations of the paper's recipe", xlim=(0, None), ylim=(0, None))
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(path, dpi=100)

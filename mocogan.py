@@ -169,6 +169,10 @@ def build(args):
     batch_norm = args.batch_norm == "on"
     nets["D_I"] = ImageDiscriminator(args.width, args.noise, batch_norm)
     nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
+    if not batch_norm:  # He initialisation: torch's own shrinks the signal at every layer, and D begins dead
+        for layer in (*nets["D_I"].net, *nets["D_V"].net):
+            if hasattr(layer, "weight"):
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
     return data.channels_last(nn.ModuleDict(nets))
 
 

@@ -202,6 +202,18 @@ def test_networks_of_the_recipe(gan, argv):
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
+def test_discriminators_without_batch_norm_begin_alive(gan, argv, size):
+    """The signal keeps its size from layer to layer, so the logits of different inputs differ."""
+    nets = gan.build(gan.parse_args(argv(*FAST, "--size", size)))
+    x = F.interpolate(torch.rand(8, 3, 4, 4, generator=data.seeded(0)) * 2 - 1, size=size, mode="bilinear")
+    for D, inputs in ((nets["D_I"], x), (nets["D_V"], x[:, None].repeat(1, 16, 1, 1, 1))):
+        assert D(inputs).flatten(1).mean(1).std() > 0.02  # torch's own first weights: below 0.005
+        for layer in [layer for layer in D.net if hasattr(layer, "weight")]:
+            he = (2 / (1 + 0.2**2) / layer.weight[0].numel()) ** 0.5
+            assert layer.weight.std().item() == pytest.approx(he, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
 def test_video_discriminator_sees_means_of_2x2_pixels(gan, argv, size):
     net = gan.build(gan.parse_args(argv(*FAST, "--size", size, "--width", 4)))["D_V"]
     x = torch.randn(2, 16, 3, size, size, generator=data.seeded(0))

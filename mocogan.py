@@ -38,8 +38,9 @@ PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "w
 FAST = PAPER | {  # docs/recipe.md
     "iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998,
     "loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear",
+    "gate_bias": 2.0,
 }  # fmt: skip
-FIXED = ("init", "betas", "g_width", "upsample", "batch_norm", "clip_scale")  # what --resume cannot change
+FIXED = ("init", "betas", "g_width", "upsample", "batch_norm", "clip_scale", "gate_bias")  # what --resume cannot change
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 CONTENT, MOTION, LATENT = 50, 10, 60  # the dimensions of z_C, of eps(t) and z_M(t), and of z(t)
 
@@ -169,6 +170,8 @@ def build(args):
     batch_norm = args.batch_norm == "on"
     nets["D_I"] = ImageDiscriminator(args.width, args.noise, batch_norm)
     nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
+    gates = nets["R_M"].gru.bias_hh_l0.data.view(3, -1)  # reset, update, new
+    gates[1] += args.gate_bias  # a GRU that updates slowly begins with latents that drift instead of jumping
     if not batch_norm:  # He initialisation: torch's own shrinks the signal at every layer, and D begins dead
         for layer in (*nets["D_I"].net, *nets["D_V"].net):
             if hasattr(layer, "weight"):
@@ -405,6 +408,7 @@ def parse_args(argv=None):
     add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
     add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")
+    add("--gate-bias", type=float, default=0.0, metavar="X", help="added to the bias of R_M's update gate at the start")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
     add("--init", metavar="RUN", help="start from the networks of another run, where names and shapes agree")
     add("--frames-only", type=float, default=0.0, metavar="X", help="the fraction of videos that D_V does not see")

@@ -31,6 +31,7 @@ RECIPES = {  # the flags of rjgan.py
     "transposed": f"{FAST} --upsample transposed",
     "narrow-generator": f"{FAST} --g-width 16",
     "whole-clips": f"{FAST} --clip-scale 1",
+    "open-gate": f"{FAST} --gate-bias 0",
 }
 COLOURS = {("fast", False): "#0072B2", ("paper", False): "#D55E00", ("paper", True): "#E69F00"}
 

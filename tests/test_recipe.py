@@ -213,6 +213,21 @@ def test_discriminators_without_batch_norm_begin_alive(gan, argv, size):
             assert layer.weight.std().item() == pytest.approx(he, rel=0.15)
 
 
+def test_a_bias_of_the_update_gate_makes_latents_drift(gan, argv):
+    """h(t) = (1 - u) n + u h(t-1): the bias of u alone differs, and the latents move less from frame to frame."""
+    latents, steps = {}, {}
+    for bias in (0.0, 2.0, 40.0):
+        torch.manual_seed(0)
+        latents[bias] = gan.build(gan.parse_args(argv("--gate-bias", bias)))["R_M"].eval()
+        z = latents[bias](*latents[bias].draw(64, 16, data.seeded(0)))[..., -10:]  # what the GRU moves in all three
+        steps[bias] = z.diff(dim=1).square().mean().sqrt()
+    change = {key: latents[2.0].state_dict()[key] - value for key, value in latents[0.0].state_dict().items()}
+    reset, update, new = change.pop("gru.bias_hh_l0").view(3, -1)
+    assert torch.allclose(update, torch.tensor(2.0)) and not reset.any() and not new.any()
+    assert not any(value.any() for value in change.values())
+    assert steps[2.0] < 0.5 * steps[0.0] and steps[40.0] < 1e-6  # so closed that nothing moves
+
+
 @pytest.mark.parametrize("size", [32, 64, 128])
 def test_video_discriminator_sees_means_of_2x2_pixels(gan, argv, size):
     net = gan.build(gan.parse_args(argv(*FAST, "--size", size, "--width", 4)))["D_V"]
@@ -261,7 +276,8 @@ def test_exact_resume_across_the_end_of_images(argv, cut):
 
 
 @pytest.mark.parametrize("flag", ["--loss relativistic", "--penalty 1", "--batch-norm off", "--clip-scale 2",
-                                  "--upsample bilinear", "--g-width 12", "--betas 0 0.99", "--ema 0.9"])  # fmt: skip
+                                  "--upsample bilinear", "--g-width 12", "--betas 0 0.99", "--ema 0.9",
+                                  "--gate-bias 2"])  # fmt: skip
 def test_exact_resume_with_each_part(gan, argv, flag):
     straight = train(gan, argv(*flag.split(), "--iters", 6, out="straight"))
     train(gan, argv(*flag.split(), "--iters", 3, out="parts"))
@@ -303,6 +319,6 @@ def test_flags_of_a_network_cannot_change_on_resume(gan, argv, fails):
     fails(
         gan.main, ["--out", str(run), "--resume", "--iters", "3", "--betas", "0", "0.9"], "--betas", "cannot change it"
     )
-    for change in ("--g-width 12", "--upsample bilinear", "--batch-norm off", "--clip-scale 2"):
+    for change in ("--g-width 12", "--upsample bilinear", "--batch-norm off", "--clip-scale 2", "--gate-bias 2.0"):
         flag, value = change.split()
         fails(gan.main, ["--out", str(run), "--resume", "--iters", "3", flag, value], f"not {value}: --resume cannot")

@@ -723,7 +723,9 @@ def hold_out(videos):
     return videos.subset(~second), videos.subset(second)
 
 
-def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=3000, seed=0, device="cpu", root="data"):
+def train_reader(
+    kind, dataset, labels, path, frames, stride, size=64, iters=3000, seed=0, device="cpu", root="data", everyone=False
+):
     """Train a Classifier or a Judge (`kind`) on the train split of a data set; write it to `path`, and .json beside it.
 
     An eighth of the training people decides when to stop: after five looks, one every 100 iterations, without a better
@@ -731,12 +733,14 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     loss only rises). The test split, of yet other people, says how good it is: accuracy and confusion by label, and the
     accuracy of always giving the commonest answer (majority). Labels with a test value that training lacks are left
     out: who it is cannot be learned, for one. Returns what the .json holds.
+    everyone: it sees all videos, also those that test it, and trains to the end.
     """
     torch.manual_seed(seed)
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
-    train, test = (load(dataset, root, size, split) for split in ("train", "test"))
+    split = "all" if everyone else "train"
+    train, test = (load(dataset, root, size, part) for part in (split, "all" if everyone else "test"))
     seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
-    train, check = hold_out(train)
+    train, check = (train, train) if everyone else hold_out(train)
     known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
     known = {label: names for label, names in known.items() if set(test.labels[label]) <= set(train.labels[label])}
     if not set(labels or known) & set(known):
@@ -762,8 +766,9 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
             p = predict(net, checked)
             right = np.mean([(p[label].argmax(1) == y).double().mean() for label, y in checked_truth.items()])
             bar.set_postfix(held_out_accuracy=f"{right:.3f}")
-            looks = 0 if right > best else looks + 1
-            if right > best:
+            better = right > best or everyone
+            looks = 0 if better else looks + 1
+            if better:
                 best, best_iteration, state = right, iteration, copy.deepcopy(net.state_dict())
             if looks == 5:
                 break
@@ -777,6 +782,7 @@ def train_reader(kind, dataset, labels, path, frames, stride, size=64, iters=300
     result = {
         "model": kind.__name__.lower(),
         "data": dataset,
+        "split": split,
         "trained_on": seen,
         "classes": classes,
         "accuracy": {label: float(c.diagonal().sum() / c.sum()) for label, c in confusion.items()},
@@ -807,7 +813,7 @@ def load_reader(path, kind, config, flags, device):
     if not Path(path).is_file():
         raise UserError(f"{path} is missing: {command} trains one")
     total, saved = file_sum(path), load_state(path, name, device)
-    seen, here = saved.get("trained_on"), load(dataset, root, size, "train").summary()
+    seen, here = saved.get("trained_on"), load(dataset, root, size, saved.get("split", "train")).summary()
     if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
         was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
         raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")
@@ -818,7 +824,8 @@ def load_reader(path, kind, config, flags, device):
 
 def reader_table(r):
     rows = [{"label": key, "accuracy": r["accuracy"][key], "majority": r["majority"][key]} for key in r["classes"]]
-    return table(f"{r['model']} of {r['data']}, on {r['test_clips']} clips of {r['test_videos']} test videos", rows)
+    videos = "videos that it has seen" if r["split"] == "all" else "test videos"
+    return table(f"{r['model']} of {r['data']}, on {r['test_clips']} clips of {r['test_videos']} {videos}", rows)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -869,6 +876,7 @@ def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
     result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
     result |= {"classifier": saved["file"], "classifier_accuracy": saved["accuracy"][label]}
+    result |= {"classifier_split": saved.get("split", "train")}
     return keep(results_folder(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed))
 
 
@@ -876,7 +884,8 @@ def is_table(r):
     keys = ["is", "is_error", "h_y", "h_y_given_x"]
     named = {"generated": r, "frames of generated videos": r["frames"], "real": r["real"]}
     rows = [{"images": name, **{key: score[key] for key in keys}} for name, score in named.items()]
-    accuracy = f"the classifier is right on {r['classifier_accuracy']:.1%} of frames of people it has not seen"
+    people = "it has seen" if r["classifier_split"] == "all" else "it has not seen"
+    accuracy = f"the classifier is right on {r['classifier_accuracy']:.1%} of frames of people {people}"
     return table(f"{r['run']}: {r['label']}, at best {len(r['classes'])}", rows) + f"\n{accuracy}"
 
 
@@ -1038,10 +1047,11 @@ def fvd_command(args):
 
 def train_command(args):
     frames, stride = (1, 1) if args.kind is Classifier else (args.frames, args.stride)
-    label = [args.label] if args.kind is Classifier else []
-    path = args.out or reader_path(args.data_root, args.kind.__name__.lower(), args.data, args.size, *label)
+    label, everyone = ([args.label], args.everyone) if args.kind is Classifier else ([], False)
+    words = [args.kind.__name__.lower(), args.data, args.size, *label, *["everyone"] * everyone]
+    path = Path(args.out or reader_path(args.data_root, *words))
     common = {"size": args.size, "iters": args.iters, "seed": args.seed, "device": args.device, "root": args.data_root}
-    return train_reader(args.kind, args.data, label, Path(path), frames, stride, **common)
+    return train_reader(args.kind, args.data, label, path, frames, stride, everyone=everyone, **common)
 
 
 def parser():
@@ -1117,6 +1127,7 @@ def parser():
         add("data", metavar="DATA", help="a data set with labels")
         if kind is Classifier:
             add("--label", default="expression", help="what it tells apart (default expression)")
+            add("--everyone", action="store_true", help="train on all videos, to the end: no one is left to test it")
         else:
             add("--frames", type=positive, default=16, help="frames of a clip (default 16)")
             add("--stride", type=positive, default=2, help="take every Nth frame (default 2)")

@@ -72,7 +72,7 @@ def plot(rows, path):
     real = {"fvd": "floor", "blurred": "blurred_floor", "is": "is_real"}
     for axes, (metric, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
         for (recipe, raw), colour in COLOURS.items():
-            points = [row for row in rows if (row["recipe"], row["raw"]) == (recipe, raw)]
+            points = [row for row in rows if (row["recipe"], row["raw"]) == (recipe, raw) and metric in row]
             name = "preset fast" if recipe == "fast" else f"the paper's recipe, {'as trained' if raw else 'averaged'}"
             times = [row["core_seconds"] / row.get("pace", pace) for row in points]
             axes.plot(times, [row[metric] for row in points], "o", color=colour, label=name)

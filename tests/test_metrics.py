@@ -571,6 +571,25 @@ def toy(toy_root, tmp_path, monkeypatch):
     return make
 
 
+def test_a_classifier_of_everyone(toy, toy_root, tmp_path, capsys):
+    """It learns from the test people too and stops at the end, says so, and scores what it is given to score."""
+    path = tmp_path / "everyone.pt"
+    flags = f"train-classifier toy --label colour --size 32 --iters 120 --data-root {toy_root} --everyone".split()
+    run = toy()
+    assert metrics.main([*flags, "--out", str(path)]) == 0 and "videos that it has seen" in capsys.readouterr().out
+    made = json.loads(path.with_suffix(".json").read_text())
+    usual = json.loads((toy_root / "readers" / "classifier-toy-32-colour.json").read_text())
+    assert (made["split"], usual["split"], made["iteration"]) == ("all", "train", 120)
+    assert made["trained_on"]["videos"] == len(toy_data(toy_root, 32, "all")) > usual["trained_on"]["videos"]
+    assert made["test_videos"] == made["trained_on"]["videos"]
+    assert metrics.main(["is", str(run), "--label", "colour", "--classifier", str(path)]) == 0
+    assert "of frames of people it has seen" in capsys.readouterr().out
+    assert metrics.main(["is", str(run), "--label", "colour"]) == 0
+    assert "of frames of people it has not seen" in capsys.readouterr().out
+    assert metrics.main([*flags, "--iters", "1"]) == 0
+    assert (toy_root / "readers" / "classifier-toy-32-colour-everyone.pt").exists()
+
+
 def by_label(run):
     assert metrics.main(["disentangle", str(run), "--n", "96"]) == 0
     result = json.loads((run / "disentanglement.json").read_text())

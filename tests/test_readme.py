@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import re
 import shlex
 import statistics
@@ -208,6 +209,18 @@ def test_sentences_about_fvd_are_of_the_results():
     faces, weizmann = result("fvd-floor-faces-256"), result("fvd-floor-weizmann-256")
     texts = [f"| {each['n']} | {each['floor']:.1f} |" for each in (faces, weizmann)]
     assert_says("docs/metrics.md", *texts, f"(two new people): {weizmann['fvd']:.1f}")
+
+
+def test_sentences_about_the_pilot_are_of_the_results():
+    rows = [row for row in result("quality-faces")["rows"] if row["seed"] == 9]
+    fvds = {(row["iterations"], row["raw"]): row["fvd"] for row in rows}
+    text = f"{fvds[9000, True]:.1f} after 9000 iterations and {fvds[18000, True]:.1f} after 18,000"
+    average = f"with averaged weights {fvds[18000, False]:.1f}"
+    falls = f"by {100 * (1 - fvds[18000, True] / fvds[9000, True]):.0f} % a doubling"
+    minutes = f"which took {rows[-1]['core_seconds'] / 60:.0f} minutes"
+    seeds = [math.ceil(2 * (0.05 * (2 + 0.84) / difference) ** 2) for difference in (0.23, 0.26, 0.1, 0.05)]
+    assert seeds == [1, 1, 5, 17]  # one side has a deviation with two
+    assert_says("docs/results.md", text, average, falls, minutes, "one of 10 % with five and one of 5 % with seventeen")
 
 
 def test_sentences_about_the_judge_are_of_the_results():

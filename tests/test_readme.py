@@ -225,6 +225,10 @@ def test_sentences_about_the_pilot_are_of_the_results():
 
 def test_sentences_about_the_judge_are_of_the_results():
     judge = result("judge-faces-32")
+    everyone = result("classifier-faces-32-expression-everyone")
+    assert everyone["split"] == "all"
+    real = everyone["inception_score_of_real_frames"]
+    assert_says("docs/results.md", f"One that is trained on everyone gives them {real:.2f}")
     skin = f"(skin: {judge['accuracy']['skin']:.0%} against {judge['majority']['skin']:.0%};".replace("%", " %")
     assert_says("docs/results.md", f"{judge['accuracy']['expression']:.0%}".replace("%", " %"), skin)
     runs = [run for run in result("disentanglement-faces-quick")["runs"] if "gan" in run["variant"]]

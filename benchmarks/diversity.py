@@ -8,6 +8,7 @@ All numbers are root mean squares over pixels in [-1, 1]. Of N videos (a model's
     closest    its quantile 0.01: near 0 if many videos are the same
     step       between two frames in a row: 0 if nothing moves
     late ...   the same in the frames 49 to 64, which no training saw: the same numbers if nothing drifts
+    away ...   (RJGAN) between the summary frame and frame 1, frame 16: how far a video leaves its mu
 """
 
 import argparse
@@ -46,9 +47,13 @@ def measure(runs, n):
         if "real" not in rows:
             real = data.load(config["data"], config["data_root"], config["size"], "all").at_least(31)
             rows["real"] = diversity(real.clips(n, 16, config["stride"], data.seeded(0)))
-        videos = model.sample(nets, n, 64, data.seeded(0))["videos"]
+        drawn = model.sample(nets, n, 64, data.seeded(0))
+        videos = drawn["videos"]
         late = {f"late {name}": value for name, value in diversity(videos[:, 48:]).items()}
         rows[run] = {"iteration": config["iteration"]} | diversity(videos[:, :16]) | late
+        if config["model"] == "rjgan":
+            away = {f"away {t}": rms(videos[:, t - 1] - drawn["images"]).mean().item() for t in (1, 16)}
+            rows[run] |= {name: round(value, 4) for name, value in away.items()}
     return rows
 
 

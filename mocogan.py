@@ -167,11 +167,11 @@ def build(args):
     """The four networks of a run, fresh."""
     nets = {"G_I": Generator(args.size, args.g_width or args.width, args.upsample)}
     nets["R_M"] = Latents()
+    _, update_gate, _ = nets["R_M"].gru.bias_hh_l0.data.chunk(3)  # reset, update, new: views
+    update_gate += args.gate_bias  # so that latents begin to drift, not to jump
     batch_norm = args.batch_norm == "on"
     nets["D_I"] = ImageDiscriminator(args.width, args.noise, batch_norm)
     nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
-    gates = nets["R_M"].gru.bias_hh_l0.data.view(3, -1)  # reset, update, new
-    gates[1] += args.gate_bias  # a GRU that updates slowly begins with latents that drift instead of jumping
     if not batch_norm:  # He initialisation: torch's own shrinks the signal at every layer, and D begins dead
         for layer in (*nets["D_I"].net, *nets["D_V"].net):
             if hasattr(layer, "weight"):
@@ -408,7 +408,7 @@ def parse_args(argv=None):
     add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
     add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")
-    add("--gate-bias", type=float, default=0.0, metavar="X", help="added to the bias of R_M's update gate at the start")
+    add("--gate-bias", type=data.weight, default=0.0, metavar="X", help="added to R_M's update gate at the start")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
     add("--init", metavar="RUN", help="start from the networks of another run, where names and shapes agree")
     add("--frames-only", type=float, default=0.0, metavar="X", help="the fraction of videos that D_V does not see")

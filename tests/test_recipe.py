@@ -228,6 +228,11 @@ def test_a_bias_of_the_update_gate_makes_latents_drift(gan, argv):
     assert steps[2.0] < 0.5 * steps[0.0] and steps[40.0] < 1e-6  # so closed that nothing moves
 
 
+def test_a_gate_bias_is_a_number_of_at_least_0(gan, argv, fails):
+    for value in ("nan", "inf", "-1"):
+        fails(gan.main, argv(f"--gate-bias={value}"), "--gate-bias")
+
+
 @pytest.mark.parametrize("size", [32, 64, 128])
 def test_video_discriminator_sees_means_of_2x2_pixels(gan, argv, size):
     net = gan.build(gan.parse_args(argv(*FAST, "--size", size, "--width", 4)))["D_V"]

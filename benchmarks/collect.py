@@ -48,14 +48,14 @@ def main(out, published, *files):
     """Write both files: `out` has the runs of `files`, `published` those and the ones that it already had."""
     runs = collect(files)
     preset, data, table = Path(out).with_suffix("").parts[-3:]
-    result = {"table": table, "data": data, "preset": preset, "runs": runs}
-    Path(out).write_text(json.dumps(result, indent=1) + "\n")
+    result = {"table": table, "data": data, "preset": preset}
+    Path(out).write_text(json.dumps(result | {"runs": runs}, indent=1) + "\n")
     if Path(published).exists():  # seeds of another day
         known = [(run["variant"], run["seed"], run["iterations"]) for run in runs]
         earlier = json.loads(Path(published).read_text())["runs"]
-        runs += [run for run in earlier if (run["variant"], run["seed"], run["iterations"]) not in known]
+        runs = runs + [run for run in earlier if (run["variant"], run["seed"], run["iterations"]) not in known]
     Path(published).parent.mkdir(parents=True, exist_ok=True)
-    Path(published).write_text(json.dumps(result, indent=1) + "\n")
+    Path(published).write_text(json.dumps(result | {"runs": runs}, indent=1) + "\n")
     print(f"{published}: {len(runs)} runs")
 
 

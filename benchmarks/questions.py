@@ -17,6 +17,7 @@ frame of a video). A run that was stopped goes on.
 
 import argparse
 import importlib
+import itertools
 import json
 import math
 import sys
@@ -37,6 +38,8 @@ MORE = 256  # videos that BatchNorm sees beside those of the batch
 
 
 class Zero(mocogan.Latents):
+    """h(0) = 0."""
+
     def draw(self, n, frames, rng):
         z_C, eps = super().draw(n, frames, rng)
         eps[:, 0] = 0
@@ -44,18 +47,20 @@ class Zero(mocogan.Latents):
 
 
 class Drawn(rmocogan.Latents):
+    """h(0) ~ N(0, I), drawn as MoCoGAN does, in front of eps."""
+
     def draw(self, n, frames, rng):
         return super().draw(n, frames + 1, rng)
 
     def forward(self, z_C, eps):
         h0 = eps[:, 0][None].contiguous()
-        hook = self.gru.register_forward_pre_hook(lambda gru, args: (args[0], h0))
-        z = super().forward(z_C, eps[:, 1:])
-        hook.remove()
-        return z
+        with self.gru.register_forward_pre_hook(lambda gru, args: (*args, h0)):
+            return super().forward(z_C, eps[:, 1:])
 
 
 class Wide(rmocogan.Latents):
+    """NN_delta's BatchNorm sees MORE other videos."""
+
     def forward(self, z_C, eps):
         if not self.training:
             return super().forward(z_C, eps)
@@ -121,9 +126,7 @@ def measure(variant, seed, args):
             if model is rmocogan:
                 row.setdefault("residuals", {})[stop] = residuals(run)
         for raw in (True, False):
-            name = run / f"fvd{'-raw' * raw}.json"
-            metrics.main(["fvd", str(run), "--n", str(args.n), "--json", str(name), *["--raw"] * raw])
-            result = json.loads(name.read_text())
+            result = metrics.evaluate_fvd(run, n=args.n, raw=raw)
             row |= {f"fvd{'_raw' * raw}": round(result["fvd"], 1), "floor": round(result["floor"], 1)}
     return row
 
@@ -142,14 +145,19 @@ def main(argv=None):
     add("--json", type=Path, required=True, help="where the numbers are kept; what is there is not measured again")
     args = parser.parse_args(argv)
     rows = json.loads(args.json.read_text())["rows"] if args.json.exists() else []
-    for seed in args.seeds:
-        for variant in args.variants:
-            if not any((row["variant"], row["seed"]) == (variant, seed) for row in rows):
-                rows.append(measure(variant, seed, args))
-                print(rows[-1], flush=True)
-                made = {"data": args.data, "size": 32, "width": args.width, "batch": 8, "n": args.n, "rows": rows}
-                args.json.parent.mkdir(parents=True, exist_ok=True)
-                args.json.write_text(json.dumps(made, indent=1) + "\n")
+    known = {(row["variant"], row["seed"]) for row in rows}
+    for seed, variant in itertools.product(args.seeds, args.variants):
+        if (variant, seed) in known:
+            continue
+        try:
+            rows.append(measure(variant, seed, args))
+        except (data.UserError, OSError) as error:
+            print(f"questions.py: error: {error}", file=sys.stderr)
+            return 2
+        print(rows[-1], flush=True)
+        made = {"data": args.data, "size": 32, "width": args.width, "batch": 8, "n": args.n, "rows": rows}
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(made, indent=1) + "\n")
     return 0
 
 

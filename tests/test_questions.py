@@ -28,9 +28,10 @@ def test_initial_states():
     drawn.eval()
     z_C, eps = drawn.draw(3, 5, data.seeded(0))
     assert eps.shape == (3, 6, mocogan.MOTION) and eps.abs().min() > 0
-    for _ in range(2):  # the hook does not stay
-        z_M, _ = drawn.gru(eps[:, 1:], eps[:, 0][None].contiguous())
-        torch.testing.assert_close(drawn(z_C, eps)[..., mocogan.CONTENT :], z_M)
+    z_M, _ = drawn.gru(eps[:, 1:], eps[:, 0][None].contiguous())
+    torch.testing.assert_close(drawn(z_C, eps)[..., mocogan.CONTENT :], z_M)
+    from_zero, _ = drawn.gru(eps[:, 1:])  # the hook does not stay
+    assert not torch.allclose(from_zero, z_M)
 
 
 def test_wide_statistics():
@@ -105,3 +106,11 @@ def test_rows_are_kept(tiny, tmp_path, monkeypatch):
     assert questions.main([*flags, "rmocogan-drawn", "mocogan-zero"]) == 0
     rows = json.loads((tmp_path / "questions.json").read_text())["rows"]
     assert rows == [row, {"variant": "mocogan-zero", "seed": 0}]
+
+
+def test_a_data_set_that_is_not_there(tmp_path, capsys):
+    flags = f"--variants rjgan --data cats --data-root {tmp_path} --runs {tmp_path / 'runs'}".split()
+    assert questions.main([*flags, "--json", str(tmp_path / "questions.json")]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("questions.py: error: ") and "cats" in line and line.count("\n") == 1
+    assert not (tmp_path / "questions.json").exists()

@@ -737,8 +737,8 @@ def train_reader(
     """
     torch.manual_seed(seed)
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
-    split = "all" if everyone else "train"
-    train, test = (load(dataset, root, size, part) for part in (split, "all" if everyone else "test"))
+    splits = ("all", "all") if everyone else ("train", "test")
+    train, test = (load(dataset, root, size, split) for split in splits)
     seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
     train, check = (train, train) if everyone else hold_out(train)
     known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
@@ -782,7 +782,7 @@ def train_reader(
     result = {
         "model": kind.__name__.lower(),
         "data": dataset,
-        "split": split,
+        "split": splits[0],
         "trained_on": seen,
         "classes": classes,
         "accuracy": {label: float(c.diagonal().sum() / c.sum()) for label, c in confusion.items()},
@@ -875,8 +875,8 @@ def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device
     scores = [score_batches(predict(net, x)[label]) for x in (made["images"][:, None], frames[:, None], real)]
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
     result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
-    result |= {"classifier": saved["file"], "classifier_accuracy": saved["accuracy"][label]}
-    result |= {"classifier_split": saved.get("split", "train")}
+    split = saved.get("split", "train")
+    result |= {"classifier": saved["file"], "classifier_split": split, "classifier_accuracy": saved["accuracy"][label]}
     return keep(results_folder(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed))
 
 

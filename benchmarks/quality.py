@@ -6,7 +6,8 @@
 Each run trains on one thread, stops at shares of its iterations, and is scored there: FVD, blurred FVD (all clips at
 half the size and back) and the Inception Score of frames, of averaged and, for the paper's recipe, of raw weights.
 FVD itself only of these two recipes: it differs too much from seed to seed to tell parts apart.
-core_seconds is the time on the processor of all training commands so far. A run that was stopped goes on.
+core_seconds is the time on the processor of all training commands so far. What was measured is not measured again; a
+run that was killed between two stops begins anew.
 """
 
 import argparse
@@ -121,17 +122,14 @@ def main(argv=None):
                 args.json.parent.mkdir(parents=True, exist_ok=True)
                 made = {"data": args.data, "size": args.size, "n": args.n, "recipes": RECIPES, "rows": rows}
                 args.json.write_text(json.dumps(made, indent=1) + "\n")
-    for recipe in args.recipes:
-        of = [row for row in rows if row["recipe"] == recipe]
-        most = max(row["iterations"] for row in of)
-        for raw in sorted({row["raw"] for row in of}):
-            last = [row for row in of if (row["iterations"], row["raw"]) == (most, raw)]
-            print(f"{recipe}{' raw' * raw}, {len(last)} seeds: median, mean and deviation", end="")
-            for metric in [key for key in ("core_seconds", "fvd", "blurred", "is") if key in last[0]]:
-                found = [row[metric] for row in last]
-                spread = f" ± {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
-                print(f"  {metric} {np.median(found):.2f}, {np.mean(found):.2f}{spread}", end="")
-            print()
+    for recipe, raw, stop in sorted({(row["recipe"], row["raw"], row["iterations"]) for row in rows}):
+        of = [row for row in rows if (row["recipe"], row["raw"], row["iterations"]) == (recipe, raw, stop)]
+        print(f"{recipe}{' raw' * raw} at {stop}, {len(of)} seeds: median, mean and deviation", end="")
+        for metric in [key for key in ("core_seconds", "fvd", "blurred", "is") if key in of[0]]:
+            found = [row[metric] for row in of]
+            spread = f" ± {np.std(found, ddof=1):.2f}" if len(found) > 1 else ""
+            print(f"  {metric} {np.median(found):.2f}, {np.mean(found):.2f}{spread}", end="")
+        print()
     if args.plot:
         plot(rows, args.plot)
     return 0

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 from conftest import ROOT
+from matplotlib.axes import Axes
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -27,6 +28,19 @@ def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, capsys):
         mean, deviation = statistics.mean(fvds), statistics.stdev(fvds)
         assert f"fvd {statistics.median(fvds):.2f}, {mean:.2f} ± {deviation:.2f}" in said
     assert said.count("3 seeds") == 2 and np.asarray(Image.open(picture)).std() > 10
+
+
+def test_the_plot_has_the_time_of_the_papers_recipe(tmp_path, monkeypatch):
+    """By the pace of the machine of each row: 400 core-seconds at 0.1 an iteration and 800 at 0.2 are 4000 of them."""
+    real = {"floor": 1, "blurred_floor": 1, "is_real": 2}
+    paper = {"recipe": "paper", "raw": True, "iterations": 4000, "core_seconds": 400.0, "fvd": 9, "blurred": 8, "is": 1}
+    other = paper | {"pace": 0.2, "core_seconds": 800.0, "fvd": 7}
+    other.pop("blurred")  # not measured
+    drawn, original = [], Axes.plot
+    monkeypatch.setattr(Axes, "plot", lambda self, x, y, *a, **k: drawn.append((x, y)) or original(self, x, y, *a, **k))
+    quality.plot([paper | real, other | real], tmp_path / "plot.png")
+    points = [pair for pair in drawn if len(pair[0])]
+    assert points[:2] == [([4000.0, 4000.0], [9, 7]), ([4000.0], [8])]
 
 
 def test_a_run_is_trained_scored_and_kept(tmp_path, monkeypatch):

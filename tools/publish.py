@@ -24,8 +24,9 @@ def publish(args, config, nets, sample, defaults):
     """Write the folder args.publish: averaged weights of a run in half precision, without discriminators.
 
     --sample, --eval, --explore and --init take it as a run. Its config.json has, under `published`: the command,
-    iterations and core-hours of the training, the commit of the code (None outside of a git checkout), FVD if
-    `metrics.py fvd` has measured it, and the mean pixel of each of eight videos of seed 0, by which a copy is checked.
+    iterations and core-hours of the training, the commit at which it was published (None outside of a git checkout;
+    -dirty where files differ from it), FVD if `metrics.py fvd` has measured it, and the mean pixel of each of eight
+    videos of seed 0, by which a copy is checked.
     config, defaults   `load_run`'s, and that of a run of the same preset without other flags
     """
     target = Path(args.publish)
@@ -43,7 +44,7 @@ def publish(args, config, nets, sample, defaults):
     about["core_hours"] = config["core_seconds"] and round(config["core_seconds"] / 3600, 2)
     about["commit"] = None
     with contextlib.suppress(OSError, subprocess.CalledProcessError):  # no git, or no checkout
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+        command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude", "*"]
         about["commit"] = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     with contextlib.suppress(OSError, ValueError, KeyError):  # none, or none of these weights
         fvd = json.loads((Path(args.out) / "fvd.json").read_text())

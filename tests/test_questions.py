@@ -66,6 +66,18 @@ def test_first_weights():
         assert layer.weight.abs().max().item() == pytest.approx((before * 16) ** -0.5, rel=0.05)
 
 
+def test_the_page_says_what_first_weights_give():
+    """G_I's output before the tanh, of latents from the prior, at the paper's size and width."""
+    args, z, found = rjgan.parse_args(["--device", "cpu"]), torch.randn(32, 60, 1, 1, generator=data.seeded(0)), []
+    for build in (questions.build_2019, rjgan.build):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            found.append(build(args)["G_I"].net[:-1](z).std().item())
+    text = " ".join((ROOT / "docs/differences.md").read_text().split())
+    was, now = found
+    assert f"a deviation of {was:.1f}; today it is" in text and 0.8 < now < 1.05 and "today it is 0.9 (" in text
+
+
 def test_residuals(monkeypatch):
     """A residual that is the same in all frames, in two directions; then one that changes from frame to frame alone."""
 

@@ -126,15 +126,10 @@ def test_the_long_runs_are_judged_at_their_end_and_drawn_at_every_stop(tmp_path)
     assert "RJGAN is better than MoCoGAN: **reproduced** (difference 9," in text
     assert "our recipe, averaged (ours)" not in text  # a claim whose runs are not there
     seen = []
-
-    class Axes:
-        def __getattr__(self, name):
-            return lambda *args, **more: seen.append((args, more)) if name == "errorbar" else None
-
-    figure = type("Figure", (), {"subplots": lambda self: Axes(), "savefig": lambda self, *a, **k: None})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.figure.Figure", lambda **more: figure())
-        render.draw_curves(made, tmp_path / "x.png", "digest")
+        patch.setattr("matplotlib.axes.Axes.errorbar", lambda self, *args, **more: seen.append((args, more)))
+        render.draw_curves(made, tmp_path / "curves.png", "digest")
+    assert render.drawn_from(tmp_path / "curves.png") == "digest"
     assert [args[:2] for args, _ in seen][1] == ([5, 10], [10.2, 10.2]) and seen[2][1]["linestyle"] == "--"
 
 

@@ -38,8 +38,7 @@ SPLIT = "all"  # as in the paper, GANs train on all videos and are compared with
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
 FAST = PAPER | {  # docs/recipe.md
     "iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998,
-    "loss": "relativistic", "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear",
-    "gate_bias": 2.0,
+    "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear", "gate_bias": 2.0,
 }  # fmt: skip
 FIXED = ("init", "betas", "g_width", "upsample", "batch_norm", "clip_scale", "gate_bias")  # what --resume cannot change
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
@@ -234,18 +233,6 @@ def generator_losses(nets, fake):
     return {term: F.softplus(-nets[TERMS[term]](fake[term])).mean() for term in fake}
 
 
-def relativistic_losses(nets, better, worse):
-    """--loss relativistic, by term: E[-log sigmoid(D(better) - D(worse))]; better is real for D, and fake for G.
-
-    Every fake is paired with a real one, so G cannot win by fakes that are all alike (R3GAN, arXiv 2501.05441).
-    """
-    losses = {}
-    for term in (term for term in TERMS if term in better and term in worse):
-        D = nets[TERMS[term]]
-        losses[term] = F.softplus(D(worse[term]) - D(better[term])).mean()
-    return losses
-
-
 def gradient_penalties(nets, real, fake):
     """--penalty, by term: the zero-centred penalties R1 + R2 = E|dD(real)/dreal|^2 + E|dD(fake)/dfake|^2."""
     penalties = {}
@@ -257,15 +244,12 @@ def gradient_penalties(nets, real, fake):
     return penalties
 
 
-def update(nets, optimizers, real, fake, relativistic=False, penalty=0.0):
+def update(nets, optimizers, real, fake, penalty=0.0):
     """One step of the discriminators and one of the generator, both on the same batch of fakes; returns the losses."""
     discriminators = [nets["D_I"], nets["D_V"]]
     for D in discriminators:
         D.requires_grad_(True)
-    if relativistic:
-        d_losses = relativistic_losses(nets, real, {term: x.detach() for term, x in fake.items()})
-    else:
-        d_losses = discriminator_losses(nets, real, fake)
+    d_losses = discriminator_losses(nets, real, fake)
     penalties = gradient_penalties(nets, real, fake) if penalty else {}
     d_loss = sum(d_losses.values()) + penalty / 2 * sum(penalties.values())
     optimizers["D"].zero_grad()
@@ -274,7 +258,7 @@ def update(nets, optimizers, real, fake, relativistic=False, penalty=0.0):
 
     for D in discriminators:  # the generator's gradient passes through them and need not be collected in them
         D.requires_grad_(False)
-    g_losses = relativistic_losses(nets, fake, real) if relativistic else generator_losses(nets, fake)
+    g_losses = generator_losses(nets, fake)
     optimizers["G"].zero_grad()
     sum(g_losses.values()).backward()
     optimizers["G"].step()
@@ -333,7 +317,7 @@ def train(args):
         real = real_batch(videos, clip_videos, args, rng)
         fake = fake_batch(nets, args, kappas, max_length, rng)
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0
-        run.log(update(nets, optimizers, real, fake, args.loss == "relativistic", penalty))
+        run.log(update(nets, optimizers, real, fake, penalty))
         average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # EMA warm-up
     return run.folder
 
@@ -409,7 +393,6 @@ def parse_args(argv=None):
     add("--g-width", type=data.positive, metavar="CH", help="base channel count of G_I (default that of --width)")
     add("--upsample", default="transposed", choices=("transposed", "bilinear"), help="the last layer of G_I")
     add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
-    add("--loss", default="gan", choices=("gan", "relativistic"), help="objective (1), or a relativistic one")
     add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
     add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")

@@ -242,6 +242,29 @@ def test_the_first_iterations_see_images_alone(argv, monkeypatch):
     assert given == [{"summary": 5}] * 3 + [{"frames": 2, "clips": 2, "summary": 2}] * 2
 
 
+@pytest.mark.parametrize("flags", [[], ["--frames-only", 0.5], ["--images"], ["--frames-only", 0.5, "--images"]])
+def test_the_first_iterations_see_what_is_no_video_if_there_is_any(argv, monkeypatch, tmp_path, flags):
+    videos = [np.full((20, 32, 32, 3), i, np.uint8) for i in range(12)]
+    np.save(tmp_path / "coded.npy", np.stack(videos))
+    for i in (100, 101):
+        data.save_png(tmp_path / "pictures" / f"{i}.png", np.full((32, 32, 3), i, np.uint8))
+    seen, nothing = {}, {"D_none": torch.tensor(0.0)}
+
+    def watched(nets, optimizers, real, *_):
+        for term, x in real.items():
+            key = "images" if len(real) == 1 else term
+            seen.setdefault(key, set()).update(data.to_uint8(x).reshape(-1).tolist())
+        return nothing
+
+    monkeypatch.setattr(rjgan, "update", watched)
+    flags = [*flags, *([tmp_path / "pictures"] if "--images" in flags else [])]
+    train(rjgan, argv("--data", tmp_path / "coded.npy", *flags, "--iters", 60, "--image-iters", 30, "--batch", 8))
+    unseen, pictures = set(range(12)) - seen["clips"], {100, 101} if "--images" in flags else set()
+    assert len(unseen) == (6 if "--frames-only" in flags else 0)
+    assert seen["images"] == (unseen | pictures or set(range(12)))
+    assert seen["frames"] == set(range(12)) | pictures
+
+
 def test_images_first_touch_only_their_networks(argv):
     torch.manual_seed(0)
     flags = argv("--iters", 3, "--image-iters", 3)

@@ -13,7 +13,7 @@ from PIL import Image
 # name of the copy, less -DATA-PRESET: the paper's figure, what it shows, the variant, the picture in its run
 FIGURES = {
     "figure3-rjgan": ("3", "videos of RJGAN, the summary frame first", "rjgan", "samples/{:06d}.png"),
-    "figure4-mocogan": ("4", "videos of MoCoGAN after 1000 iterations", "mocogan", "samples/{:06d}.png"),
+    "figure4-mocogan": ("4", "videos of MoCoGAN after 1000 iterations", "mocogan-half", "samples/{:06d}.png"),
     "figure4-pretrained": ("4", "of RJGAN after 1000, pre-trained on images", "pretrained", "samples/{:06d}.png"),
     "figure5-rmocogan": (
         "5, 9",

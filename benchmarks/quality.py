@@ -26,7 +26,6 @@ RECIPES = {  # the flags of rjgan.py
     "paper": "--size {size} --width 16 --batch 8 --iters {paper_iters}",
     "fast": FAST,
     "no-images": f"{FAST} --image-iters 0",
-    "no-pairing": f"{FAST} --loss gan",
     "no-penalty": f"{FAST} --penalty 0",
     "batch-norm": f"{FAST} --batch-norm on",
     "transposed": f"{FAST} --upsample transposed",

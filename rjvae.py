@@ -11,8 +11,8 @@ time. The model maximises the ELBO; the posterior of the summary sees the whole 
     phi(t)             code of a frame x(t), from the encoder              (B, T, 512)
     q(mu | x)          posterior of the summary, bi-LSTM over phi          2 x (B, 64)
     q(delta(t) | mu, x(t))  posterior of the residual, MLP of [phi(t), mu] 2 x (B, T, 64)
-    G_I                decoder, p(x(t) | mu, delta(t)) = N(G_I(z(t)), I),
-                       and mu -> summary frame                             (B, T, C, H, W)
+    G_I                decoder, p(x(t) | mu, delta(t)) = N(G_I(z(t)), I);
+                       mu + E[delta(t)] -> summary frame                   (B, T, C, H, W)
 
 Shapes: B batch, T frames, C channels, H W pixels, D latent; videos are float (B, T, C, H, W) in [-1, 1]. A diagonal
 Gaussian is a pair (mean, logvar) of one shape. Losses are nats a video.
@@ -130,6 +130,12 @@ class Prior(nn.Module):
             gaussian, state = self.step(content, motion[-1], state)
             motion.append(reparameterize(gaussian, rng))
         return torch.cat(motion[1:], 1)
+
+    def mean(self):  # new vs dsa.py
+        """E[delta(t)], (D,), from 256 videos of 16 frames. The ELBO does not see if mu or delta holds it."""
+        rng = data.seeded(0, self.head.weight.device)
+        content = torch.randn(256, CONTENT, generator=rng, device=rng.device)
+        return self.draw(content, 16, rng).mean((0, 1))
 
 
 class Posterior(nn.Module):
@@ -299,7 +305,7 @@ def sample(nets, n, frames, rng, content=None, motion=None):
     motion = nets["Prior"].draw(content, frames, rng) if motion is None else motion
     z = latents(content, motion)
     videos = torch.cat([nets["Decoder"](part) for part in z.split(16)])  # in parts, to limit memory
-    images = nets["Decoder"](content)  # new vs dsa.py: the LSTM is not needed for an image
+    images = nets["Decoder"](content + nets["Prior"].mean())  # new vs dsa.py
     return {"videos": videos, "images": images, "content": content, "motion": motion}
 
 
@@ -337,10 +343,10 @@ def save_figures(nets, folder, real, rng):
     made = filmstrip(sample(nets, 6, frames, rng, **inferred))
     data.save_grid(folder / "inference.png", torch.stack([shown, made], 1).flatten(0, 1))
 
-    # new vs dsa.py: what lies between summary vectors is an image, without the LSTM
+    # new vs dsa.py: what lies between summary vectors is an image
     steps = torch.linspace(0, 1, 9, device=real.device)[:, None, None]
     between = torch.lerp(drawn["content"][:4], drawn["content"][4:], steps).transpose(0, 1)  # (4, 9, D)
-    data.save_grid(folder / "images.png", nets["Decoder"](between))
+    data.save_grid(folder / "images.png", nets["Decoder"](between + nets["Prior"].mean()))
 
     path = torch.lerp(drawn["content"][0], drawn["content"][1], torch.linspace(0, 1, 8, device=real.device)[:, None])
     strips = [filmstrip(sample(nets, 1, frames, data.seeded(0, real.device), point[None])) for point in path]

@@ -1,9 +1,10 @@
-"""How far RJVAE's residuals are from zero in the mean, and what the decoder makes of mu with that offset and without.
+"""What RJVAE's decoder makes of mu alone, and of mu with the mean of all residuals, which is the summary frame.
 
-    python benchmarks/offset.py runs/rjvae-sprites docs/img/rjvae-offset.png docs/results/rjvae-offset.json
+    python benchmarks/offset.py pretrained/rjvae-faces docs/img/rjvae-offset.png docs/results/rjvae-offset.json
 
-Rows of the picture, eight test videos: G_I(mu); G_I(mu + the mean of all residuals); G_I(mu + the mean of the video's
-own); the first frame. Numbers: norms, averaged over 64 test videos.
+Rows of the picture, eight videos from the prior: G_I(mu); the summary frame; the first frame; the last. Numbers, over
+64 test videos: the norms of mu, of a residual and of their mean; and how far G_I(mu) and the summary frame are from the
+mean of the video's frames (root mean square over pixels in [-1, 1]).
 """
 
 import argparse
@@ -33,13 +34,17 @@ def main(argv=None):
     generator = data.seeded(0)
     x = videos.clips(64, config["frames"], config["stride"], generator)
     mu, delta = rjvae.infer(nets, x, generator).values()
-    offset, own = delta.mean((0, 1)), delta.mean(1)
-    norms = {"mu": mu.norm(dim=1).mean(), "delta": delta.norm(dim=2).mean(), "offset": offset.norm()}
-    report = {"videos": len(x), "iteration": config["iteration"]} | {k: round(v.item(), 3) for k, v in norms.items()}
+    mean, frames = nets["Prior"].mean(), nets["Decoder"](rjvae.latents(mu, delta))
+    norms = {"mu": mu.norm(dim=1).mean(), "delta": delta.norm(dim=2).mean(), "mean": mean.norm()}
+    for name, z in (("mu alone", mu), ("summary", mu + mean)):
+        norms[name] = (nets["Decoder"](z) - frames.mean(1)).square().mean().sqrt()
+    report = {"data": config["data"], "videos": len(x), "iteration": config["iteration"]}
+    report |= {name: round(value.item(), 3) for name, value in norms.items()}
     args.json.write_text(json.dumps(report, indent=2) + "\n")
     print(report)
-    decoded = [nets["Decoder"](z[:8]) for z in (mu, mu + offset, mu + own)]
-    data.save_grid(args.picture, torch.stack([*decoded, x[:8, 0]]))
+    drawn = rjvae.sample(nets, 8, config["frames"], data.seeded(0))
+    rows = [nets["Decoder"](drawn["content"]), drawn["images"], drawn["videos"][:, 0], drawn["videos"][:, -1]]
+    data.save_grid(args.picture, torch.stack(rows))
     return 0
 
 

@@ -115,6 +115,20 @@ def test_elbo_parts_equal_torch_distributions_with_the_prior_on_the_posteriors_d
 
 
 @torch.no_grad()
+def test_the_mean_of_residuals_belongs_to_the_summary_frame(argv):
+    """Of a prior whose means are known; the same at each call."""
+    nets = rjvae.build(rjvae.parse_args(argv())).eval()
+    bias = torch.cat([torch.linspace(-3, 3, rjvae.MOTION), torch.zeros(rjvae.MOTION)])
+    nets["Prior"].head.weight.zero_()
+    nets["Prior"].head.bias.copy_(bias)
+    mean = nets["Prior"].mean()
+    torch.testing.assert_close(mean, bias[: rjvae.MOTION], rtol=0, atol=4 / (256 * 16) ** 0.5)
+    assert torch.equal(mean, nets["Prior"].mean())
+    drawn = rjvae.sample(nets, 3, 16, data.seeded(5))
+    torch.testing.assert_close(drawn["images"], nets["Decoder"](drawn["content"] + mean))
+
+
+@torch.no_grad()
 def test_prior_starts_from_zero_and_draws_step_by_step_what_it_scores_at_once(vae, nets):
     content = torch.randn(3, vae.CONTENT, generator=data.seeded(0))
     motion = nets["Prior"].draw(content, 5, data.seeded(1))
@@ -322,7 +336,7 @@ def test_sample_keeps_what_is_given(vae, nets):
 
     grid = vae.filmstrip(drawn)
     if vae.__name__ == "rjvae":
-        torch.testing.assert_close(drawn["images"], nets["Decoder"](drawn["content"]))
+        torch.testing.assert_close(drawn["images"], nets["Decoder"](drawn["content"] + nets["Prior"].mean()))
         assert torch.equal(grid[:, 0], drawn["images"]) and torch.equal(grid[:, 1:], drawn["videos"])
     else:
         assert torch.equal(grid, drawn["videos"])

@@ -132,6 +132,18 @@ def test_the_page_says_how_far_videos_leave_their_summary_frame():
     assert f"Two people are {fast['spread']:.2f} apart" in text
 
 
+def test_the_page_says_what_64_pixels_give():
+    text = " ".join((ROOT / "docs/recipe.md").read_text().split())
+    found = json.loads((ROOT / "docs/results/recipe-64.json").read_text())
+    now, published, people = found["now"], found["published"], found["weizmann"]
+    assert f"FVD {now['fvd']:.1f} instead of {published['fvd']:.1f} (N = {now['n']}," in text
+    assert f"summary frame, {now['away 16']:.2f} instead of {published['away 16']:.2f}, but" in text
+    moves = [f"{found[name]['deviation']:.3f}" for name in ("now", "published", "real")]
+    assert "their deviation is {} instead of {}, where real clips have {}.".format(*moves) in text
+    assert f"in {people['core_seconds'] / 60:.0f} core-minutes**" in text and f"FVD is {people['fvd']:.1f}" in text
+    assert f"`{people['what'].removeprefix('python rjgan.py ')}`" in text
+
+
 def test_the_page_says_what_fvd_sees():
     text = (ROOT / "docs/recipe.md").read_text()
     found = json.loads((ROOT / "docs/results/probe-recipe.json").read_text())

@@ -140,6 +140,8 @@ def test_the_page_says_what_64_pixels_give():
     assert f"summary frame, {now['away 16']:.2f} instead of {published['away 16']:.2f}, but" in text
     moves = [f"{found[name]['deviation']:.3f}" for name in ("now", "published", "real")]
     assert "their deviation is {} instead of {}, where real clips have {}.".format(*moves) in text
+    other = found["relativistic"]
+    assert f"9000 does not help: FVD is {other['fvd']:.1f} and the deviation {other['deviation']:.3f}." in text
     assert f"in {people['core_seconds'] / 60:.0f} core-minutes**" in text and f"FVD is {people['fvd']:.1f}" in text
     assert f"`{people['what'].removeprefix('python rjgan.py ')}`" in text
 

@@ -12,7 +12,7 @@ time. The model maximises the ELBO; the posterior of the summary sees the whole 
     q(mu | x)          posterior of the summary, bi-LSTM over phi          2 x (B, 64)
     q(delta(t) | mu, x(t))  posterior of the residual, MLP of [phi(t), mu] 2 x (B, T, 64)
     G_I                decoder, p(x(t) | mu, delta(t)) = N(G_I(z(t)), I);
-                       mu + E[delta(t)] -> summary frame                   (B, T, C, H, W)
+                       mu + E[delta(1) | mu = 0] -> summary frame          (B, T, C, H, W)
 
 Shapes: B batch, T frames, C channels, H W pixels, D latent; videos are float (B, T, C, H, W) in [-1, 1]. A diagonal
 Gaussian is a pair (mean, logvar) of one shape. Losses are nats a video.
@@ -131,11 +131,14 @@ class Prior(nn.Module):
             motion.append(reparameterize(gaussian, rng))
         return torch.cat(motion[1:], 1)
 
-    def mean(self):  # new vs dsa.py
-        """E[delta(t)], (D,), from 256 videos of 16 frames. The ELBO does not see if mu or delta holds it."""
-        rng = data.seeded(0, self.head.weight.device)
-        content = torch.randn(256, CONTENT, generator=rng, device=rng.device)
-        return self.draw(content, 16, rng).mean((0, 1))
+    def shared(self):  # new vs dsa.py
+        """The residual that is expected at mu = 0, (D,): what all residuals share.
+
+        The ELBO does not tell whether mu or the residuals hold it, so summary frames add it to mu.
+        """
+        zero = self.head.weight.new_zeros(1, 1, MOTION)
+        (mean, _), _ = self.step(zero[0], zero)
+        return mean[0, 0]
 
 
 class Posterior(nn.Module):
@@ -305,7 +308,7 @@ def sample(nets, n, frames, rng, content=None, motion=None):
     motion = nets["Prior"].draw(content, frames, rng) if motion is None else motion
     z = latents(content, motion)
     videos = torch.cat([nets["Decoder"](part) for part in z.split(16)])  # in parts, to limit memory
-    images = nets["Decoder"](content + nets["Prior"].mean())  # new vs dsa.py
+    images = nets["Decoder"](content + nets["Prior"].shared())  # new vs dsa.py
     return {"videos": videos, "images": images, "content": content, "motion": motion}
 
 
@@ -346,7 +349,7 @@ def save_figures(nets, folder, real, rng):
     # new vs dsa.py: what lies between summary vectors is an image
     steps = torch.linspace(0, 1, 9, device=real.device)[:, None, None]
     between = torch.lerp(drawn["content"][:4], drawn["content"][4:], steps).transpose(0, 1)  # (4, 9, D)
-    data.save_grid(folder / "images.png", nets["Decoder"](between + nets["Prior"].mean()))
+    data.save_grid(folder / "images.png", nets["Decoder"](between + nets["Prior"].shared()))
 
     path = torch.lerp(drawn["content"][0], drawn["content"][1], torch.linspace(0, 1, 8, device=real.device)[:, None])
     strips = [filmstrip(sample(nets, 1, frames, data.seeded(0, real.device), point[None])) for point in path]

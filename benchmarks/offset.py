@@ -1,10 +1,10 @@
-"""What RJVAE's decoder makes of mu alone, and of mu with the mean of all residuals, which is the summary frame.
+"""What RJVAE's decoder makes of mu alone, and of mu with what all residuals share, which is the summary frame.
 
     python benchmarks/offset.py pretrained/rjvae-faces docs/img/rjvae-offset.png docs/results/rjvae-offset.json
 
 Rows of the picture, eight videos from the prior: G_I(mu); the summary frame; the first frame; the last. Numbers, over
-64 test videos: the norms of mu, of a residual and of their mean; and how far G_I(mu) and the summary frame are from the
-mean of the video's frames (root mean square over pixels in [-1, 1]).
+64 test videos: the norms of mu, of a residual and of what they share; and how far G_I(mu) and the summary frame are
+from the mean of the video's frames (root mean square over pixels in [-1, 1]).
 """
 
 import argparse
@@ -34,9 +34,9 @@ def main(argv=None):
     generator = data.seeded(0)
     x = videos.clips(64, config["frames"], config["stride"], generator)
     mu, delta = rjvae.infer(nets, x, generator).values()
-    mean, frames = nets["Prior"].mean(), nets["Decoder"](rjvae.latents(mu, delta))
-    norms = {"mu": mu.norm(dim=1).mean(), "delta": delta.norm(dim=2).mean(), "mean": mean.norm()}
-    for name, z in (("mu alone", mu), ("summary", mu + mean)):
+    shared, frames = nets["Prior"].shared(), nets["Decoder"](rjvae.latents(mu, delta))
+    norms = {"mu": mu.norm(dim=1).mean(), "delta": delta.norm(dim=2).mean(), "shared": shared.norm()}
+    for name, z in (("mu alone", mu), ("summary", mu + shared)):
         norms[name] = (nets["Decoder"](z) - frames.mean(1)).square().mean().sqrt()
     report = {"data": config["data"], "videos": len(x), "iteration": config["iteration"]}
     report |= {name: round(value.item(), 3) for name, value in norms.items()}

@@ -253,7 +253,7 @@ def test_sentences_about_the_judge_are_of_the_results():
     text = f"the hair stays in {hair[0]:.0f} % of RJVAE's videos and {hair[1]:.0f} % of DSA's, "
     assert_says("docs/results.md", text + f"the top in {top[0]:.0f} % and {top[1]:.0f} %")
     offset = result("rjvae-offset")
-    assert_says("docs/results.md", f"their mean has norm {offset['mean']:.1f}, where `mu` has {offset['mu']:.1f}")
+    assert_says("docs/results.md", f"at mu = 0 has norm {offset['shared']:.1f}, where `mu` has {offset['mu']:.1f}")
     rows = {(row["data"], row["change"].partition(":")[0]): row for row in result("rjvae-heads")["rows"]}
     plain, small = rows["sprites", "none"], rows["sprites", "residual heads"]
     assert_says("docs/results.md", f"{small['mu_alone']:.2f} from the mean of the video's frames instead of")

@@ -14,7 +14,7 @@ from PIL import Image
 FIGURES = {
     "figure3-rjgan": ("3", "videos of RJGAN, the summary frame first", "rjgan", "samples/{:06d}.png"),
     "figure4-mocogan": ("4", "videos of MoCoGAN after 1000 iterations", "mocogan-half", "samples/{:06d}.png"),
-    "figure4-pretrained": ("4", "of RJGAN after 1000, pre-trained on images", "pretrained", "samples/{:06d}.png"),
+    "figure4-pretrained": ("4", "of RJGAN after 1000, pre-trained on images", "pretrained-half", "samples/{:06d}.png"),
     "figure5-rmocogan": (
         "5, 9",
         "RMoCoGAN: three contents (three rows each), each with the same three motions",

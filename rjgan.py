@@ -284,7 +284,7 @@ def average(ema, nets, decay):
 def load_videos(args):
     """The real videos for D_I; those for D_V: all, or all but the fraction --frames-only, chosen by --seed.
 
-    The third part is for --image-iters: what D_V never sees, by --frames-only and --images, or else all.
+    The third part is alone in the first --image-iters: what D_V never sees, by --frames-only and --images, or else all.
     """
     videos = data.load_for(args)
     shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
@@ -301,7 +301,7 @@ def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
     rng = data.seeded(args.seed, args.device)  # of the batches, real and generated
     torch.manual_seed(args.seed)  # of the first weights and of the discriminators' noise
-    videos, clip_videos, images = load_videos(args)  # new vs mocogan.py
+    videos, clip_videos, alone = load_videos(args)  # new vs mocogan.py
 
     # kappa, the length of a generated video: a number, or one of the data's lengths in steps of the stride
     kappas = (clip_videos.lengths - 1) // args.stride + 1 if args.kappa == "data" else torch.tensor([int(args.kappa)])
@@ -327,7 +327,7 @@ def train(args):
             terms = [t for t in args.terms if t != "summary" or (iteration - 1) % args.summary_every == 0]
             fake = fake_batch(nets, args, kappas, max_length, rng, terms)
         else:  # new vs mocogan.py: the summary term alone needs neither clips nor R_M, so it is cheap
-            real = {"summary": images.images(args.image_batch or args.batch, rng)}
+            real = {"summary": alone.images(args.image_batch or args.batch, rng)}
             mu = torch.randn(args.image_batch or args.batch, LATENT, generator=rng, device=rng.device)
             fake = {"summary": nets["G_I"](mu)}
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0

@@ -258,7 +258,7 @@ def test_the_first_iterations_see_what_is_no_video_if_there_is_any(argv, monkeyp
 
     monkeypatch.setattr(rjgan, "update", watched)
     flags = [*flags, *([tmp_path / "pictures"] if "--images" in flags else [])]
-    train(rjgan, argv("--data", tmp_path / "coded.npy", *flags, "--iters", 60, "--image-iters", 30, "--batch", 8))
+    train(rjgan, argv("--data", tmp_path / "coded.npy", *flags, "--iters", 30, "--image-iters", 15, "--batch", 8))
     unseen, pictures = set(range(12)) - seen["clips"], {100, 101} if "--images" in flags else set()
     assert len(unseen) == (6 if "--frames-only" in flags else 0)
     assert seen["images"] == (unseen | pictures or set(range(12)))

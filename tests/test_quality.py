@@ -120,6 +120,15 @@ def test_the_page_has_the_ablation():
         if recipe != "relativistic":
             name = f"`{quality.RECIPES[recipe].removeprefix(quality.FAST).strip()}`"
         assert f"| {name} | {cells(of, blurred=1, **{'is': 2})} | {word} |" in text, (recipe, word)
+    ours, was = ([row["fvd"] for row in rows] for rows in (fast, relativistic))
+    apart = statistics.mean(ours) - statistics.mean(was)
+    apart /= (statistics.variance(ours) / 3 + statistics.variance(was) / 3) ** 0.5
+    text = " ".join(text.split())
+    assert f"was {statistics.mean(was):.1f} with it and is {statistics.mean(ours):.1f} without" in text
+    assert f"{apart:.1f} standard errors apart; each of the three seeds" in text
+    assert all(one > other for one, other in zip(ours, was, strict=True))
+    narrow = next(row for row in rows if row["recipe"] == "narrow-generator")["core_seconds"]
+    assert round(statistics.mean(row["core_seconds"] for row in fast) / narrow, 1) == 1.3  # a third more
 
 
 def test_the_page_says_how_far_videos_leave_their_summary_frame():
@@ -142,6 +151,8 @@ def test_the_page_says_what_64_pixels_give():
     assert "their deviation is {} instead of {}, where real clips have {}.".format(*moves) in text
     other = found["relativistic"]
     assert f"9000 does not help: FVD is {other['fvd']:.1f} and the deviation {other['deviation']:.3f}." in text
+    for run in (now, people):  # D_I sleeps until iteration 900
+        assert run["R_summary"]["600"] < 0.001 < 0.01 < run["R_summary"]["900"]
     assert f"in {people['core_seconds'] / 60:.0f} core-minutes**" in text and f"FVD is {people['fvd']:.1f}" in text
     assert f"`{people['what'].removeprefix('python rjgan.py ')}`" in text
 

@@ -37,10 +37,10 @@ MODEL = Path(__file__).stem
 SPLIT = "all"  # as in the paper, GANs train on all videos and are compared with them
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
 FAST = PAPER | {  # docs/recipe.md
-    "iters": 5000, "batch": 8, "size": 32, "width": 16, "g_width": 32, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998,
-    "penalty": 1.0, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear", "gate_bias": 2.0,
+    "iters": 5000, "batch": 8, "size": 32, "width": 16, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998, "penalty": 1.0,
+    "image_width": 32, "batch_norm": "off", "noise": 0.0, "clip_scale": 2, "upsample": "bilinear", "gate_bias": 2.0,
 }  # fmt: skip
-FIXED = ("init", "betas", "g_width", "upsample", "batch_norm", "clip_scale", "gate_bias")  # what --resume cannot change
+FIXED = ("init", "betas", "image_width", "upsample", "batch_norm", "clip_scale", "gate_bias")  # under --resume
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 CONTENT, MOTION, LATENT = 50, 10, 60  # the dimensions of z_C, of eps(t) and z_M(t), and of z(t)
 
@@ -169,12 +169,12 @@ class Latents(nn.Module):
 
 def build(args):
     """The four networks of a run, fresh."""
-    nets = {"G_I": Generator(args.size, args.g_width or args.width, args.upsample)}
+    nets = {"G_I": Generator(args.size, args.image_width or args.width, args.upsample)}
     nets["R_M"] = Latents()
     _, update_gate, _ = nets["R_M"].gru.bias_hh_l0.data.chunk(3)  # reset, update, new: views
     update_gate += args.gate_bias  # so that latents begin to drift, not to jump
     batch_norm = args.batch_norm == "on"
-    nets["D_I"] = ImageDiscriminator(args.width, args.noise, batch_norm)
+    nets["D_I"] = ImageDiscriminator(args.image_width or args.width, args.noise, batch_norm)
     nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
     if not batch_norm:  # He initialisation: torch's own shrinks the signal at every layer, and D begins dead
         for layer in (*nets["D_I"].net, *nets["D_V"].net):
@@ -390,7 +390,7 @@ def parse_args(argv=None):
     add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
     add("--noise", type=data.weight, metavar="SIGMA", help="noise added in the discriminators")
     add("--ema", type=data.fraction, default=0.999, metavar="X", help="decay of the averaged weights")
-    add("--g-width", type=data.positive, metavar="CH", help="base channel count of G_I (default that of --width)")
+    add("--image-width", type=data.positive, metavar="CH", help="base channel count of G_I and D_I (default --width)")
     add("--upsample", default="transposed", choices=("transposed", "bilinear"), help="the last layer of G_I")
     add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
     add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")

@@ -17,7 +17,7 @@ import rjgan
 import rjvae
 import rmocogan
 
-FAST = "--penalty 1 --batch-norm off --noise 0 --clip-scale 2 --upsample bilinear --g-width 12".split()
+FAST = "--penalty 1 --batch-norm off --noise 0 --clip-scale 2 --upsample bilinear --image-width 12".split()
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Averaged weights
@@ -84,7 +84,7 @@ def test_a_checkpoint_without_averages_goes_on(gan, argv):
     run = train(gan, argv("--iters", 2, out="old"))
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     del state["ema"]
-    for flag in ("penalty", "batch_norm", "clip_scale", "upsample", "g_width", "ema", "preset", "betas"):
+    for flag in ("penalty", "batch_norm", "clip_scale", "upsample", "image_width", "ema", "preset", "betas"):
         del state["config"][flag]
     torch.save(state, run / "checkpoint.pt")
     nets = gan.load_run(run)[1].state_dict()
@@ -183,7 +183,8 @@ def test_networks_of_the_recipe(gan, argv):
     kinds = [type(layer) for layer in [*nets["D_I"].modules(), *nets["D_V"].modules()]]
     assert not {nn.BatchNorm2d, nn.BatchNorm3d} & set(kinds)
     assert all(layer.sigma == 0 for name in ("D_I", "D_V") for layer in nets[name].modules() if hasattr(layer, "sigma"))
-    assert nets["G_I"].net[0].out_channels == 12 * 4 and nets["D_I"].net[1].out_channels == 8
+    assert nets["G_I"].net[0].out_channels == 12 * 4
+    assert nets["D_I"].net[1].out_channels == 12 and nets["D_V"].net[1].out_channels == 8
     assert [type(layer) for layer in nets["G_I"].net][-3:] == [nn.Upsample, nn.Conv2d, nn.Tanh]
     assert nets["G_I"](torch.zeros(2, 3, 60)).shape == (2, 3, 3, 32, 32)
 
@@ -291,7 +292,7 @@ def test_exact_resume_across_the_end_of_images(argv, cut):
 
 
 @pytest.mark.parametrize("flag", ["--penalty 1", "--batch-norm off", "--clip-scale 2", "--upsample bilinear",
-                                  "--g-width 12", "--betas 0 0.99", "--ema 0.9", "--gate-bias 2"])  # fmt: skip
+                                  "--image-width 12", "--betas 0 0.99", "--ema 0.9", "--gate-bias 2"])  # fmt: skip
 def test_exact_resume_with_each_part(gan, argv, flag):
     straight = train(gan, argv(*flag.split(), "--iters", 6, out="straight"))
     train(gan, argv(*flag.split(), "--iters", 3, out="parts"))
@@ -333,6 +334,6 @@ def test_flags_of_a_network_cannot_change_on_resume(gan, argv, fails):
     fails(
         gan.main, ["--out", str(run), "--resume", "--iters", "3", "--betas", "0", "0.9"], "--betas", "cannot change it"
     )
-    for change in ("--g-width 12", "--upsample bilinear", "--batch-norm off", "--clip-scale 2", "--gate-bias 2.0"):
+    for change in ("--image-width 12", "--upsample bilinear", "--batch-norm off", "--clip-scale 2", "--gate-bias 2.0"):
         flag, value = change.split()
         fails(gan.main, ["--out", str(run), "--resume", "--iters", "3", flag, value], f"not {value}: --resume cannot")

@@ -29,7 +29,7 @@ RECIPES = {  # the flags of rjgan.py
     "no-penalty": f"{FAST} --penalty 0",
     "batch-norm": f"{FAST} --batch-norm on",
     "transposed": f"{FAST} --upsample transposed",
-    "narrow-generator": f"{FAST} --image-width 16",
+    "narrow-images": f"{FAST} --image-width 16",
     "whole-clips": f"{FAST} --clip-scale 1",
     "open-gate": f"{FAST} --gate-bias 0",
 }

@@ -995,7 +995,7 @@ class Run:
         was = {k: v for k, v in state["config"].items() if k in vars(args) and k not in WITHOUT_A_WORD}
         if different := {k: v for k, v in was.items() if v != getattr(args, k)}:
             args.changed = [*args.changed, {"until": state["iteration"], **different}]
-        self.nets.load_state_dict(state["nets"])
+        take_weights(self.nets, state["nets"], self.checkpoint)
         averaged = state.get("ema", state["nets"])  # a checkpoint of before there were averages starts them here
         self.ema.load_state_dict({name: averaged[name] for name in self.ema.state_dict()})
         for name, optimizer in self.optimizers.items():
@@ -1022,6 +1022,14 @@ def open_run(out, resume=False, overwrite=False):
     return out
 
 
+def take_weights(nets, weights, path):
+    """Load the weights of a checkpoint. UserError if they are of other networks: flags have been renamed since."""
+    try:
+        nets.load_state_dict(weights)
+    except RuntimeError:
+        raise UserError(f"{path} has other networks than this version builds by its flags: train it again") from None
+
+
 def load_run(run, build, defaults, device="cpu", raw=False):
     """The configuration and the networks, in evaluation mode, of a run directory; for a model file's own `load_run`.
 
@@ -1039,7 +1047,7 @@ def load_run(run, build, defaults, device="cpu", raw=False):
     nets = build(argparse.Namespace(**config)).to(device)
     for name in set(nets) - {key.split(".")[0] for key in state["nets"]}:
         del nets[name]  # a published run has no discriminators
-    nets.load_state_dict(state["nets"] | ({} if raw else state.get("ema", {})))
+    take_weights(nets, state["nets"] | ({} if raw else state.get("ema", {})), path)
     return config, nets.eval()
 
 

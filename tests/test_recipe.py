@@ -93,6 +93,17 @@ def test_a_checkpoint_without_averages_goes_on(gan, argv):
     assert_equal(*({k: v for k, v in part.items() if not k.startswith("/ema/")} for part in (straight, resumed)))
 
 
+def test_a_checkpoint_of_a_flag_that_is_gone(gan, argv, fails):
+    """--image-width was --g-width once: one line, not the shapes of every tensor."""
+    run = train(gan, argv("--image-width", 12))
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    state["config"]["g_width"] = state["config"].pop("image_width")
+    torch.save(state, run / "checkpoint.pt")
+    (run / "config.json").write_text(json.dumps(state["config"]))
+    for flags in (["--sample", "2"], ["--resume", "--iters", "3"]):
+        fails(gan.main, ["--out", str(run), *flags], "checkpoint.pt has other networks", "train it again")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Losses and penalties
 # ---------------------------------------------------------------------------------------------------------------------

@@ -155,7 +155,11 @@ TABLES = {
         {"mocogan": "134.8", "rmocogan": "104.4", "rjgan": "99.9"},
         [
             (f"{low} is better than {high}{ours}", (a + recipe, metric), (b + recipe, metric))
-            for recipe, metric, ours in (("", "fvd", ""), ("-fast", "fvd averaged", ", our recipe, averaged (ours)"))
+            for recipe, metric, ours in (
+                ("", "fvd", ""),
+                ("-fast", "fvd averaged", ", our recipe (ours)"),
+                ("-fast", "fvd blurred averaged", ", our recipe, blurred (ours)"),
+            )
             for low, a, high, b in (
                 ("RMoCoGAN", "rmocogan", "MoCoGAN", "mocogan"),
                 ("RJGAN", "rjgan", "MoCoGAN", "mocogan"),
@@ -260,7 +264,7 @@ def conditions(runs):
     minutes = [f"{f(run['seconds'] for run in runs) / 60:.0f}" for f in (min, max)]
     words += [f"{' to '.join(dict.fromkeys(minutes))} min of training per run"]
     text = ", ".join(words)
-    if fvds := [run["fvd"] for run in runs if "fvd" in run]:
+    if fvds := [run.get("fvd") or run["fvd-averaged"] for run in runs if {"fvd", "fvd-averaged"} & run.keys()]:
         floors = [fvd["floor"] for fvd in fvds if fvd["floor"] is not None]
         text += f". FVD: N = {listed(fvd['n'] for fvd in fvds)}, floor {listed(f'{floor:.1f}' for floor in floors)} "
         text += f"({listed(fvd['floor_of'] for fvd in fvds)})"
@@ -285,6 +289,7 @@ def table(result):
         videos = run["iterations"] - run["config"].get("image_iters", 0)
         rows.setdefault((run["variant"], f", {videos} iterations" * (result["table"] == "table3")), []).append(run)
     measures = [m for m in measures if any(measured(of, v, m) for (v, _), of in rows.items())]
+    paper = {variant: number for variant, number in paper.items() if any(variant == v for v, _ in rows)}
     of = {"fvd": " FVD (MUG)", "is": " IS (MUG)"}.get(measures[0], "")
     heads = ["", *(MEASURES[m][0] for m in measures), *[f"the paper's{of}"] * bool(paper)]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
@@ -366,15 +371,15 @@ def draw_curves(result, path, digest):
 
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
+    metric = "fvd-averaged" if result["table"] == "long" else "fvd"
     for variant in dict.fromkeys(run["variant"] for run in result["runs"]):
         runs = [run for run in result["runs"] if run["variant"] == variant]
         iterations = sorted({run["iterations"] for run in runs})
-        metric = "fvd-averaged" if result["table"] == "long" else "fvd"
         points = [spread([run[metric]["fvd"] for run in runs if run["iterations"] == i]) for i in iterations]
         mean, deviation = [m for m, _ in points], [s or 0 for _, s in points]
         line = {"linestyle": "--" if variant.endswith("-fast") else "-", "marker": "o", "markersize": 3, "capsize": 3}
         axes.errorbar(iterations, mean, deviation, label=NAMES[variant], **line)
-    for size, floor in {run["config"]["size"]: run["fvd"]["floor"] for run in result["runs"]}.items():
+    for size, floor in {run["config"]["size"]: run[metric]["floor"] for run in result["runs"]}.items():
         axes.axhline(floor, color="grey", linestyle=":", label=f"floor, {size}x{size} pixels")
     axes.set(xlabel="iteration", ylabel="FVD", ylim=(0, None))
     axes.legend(frameon=False)
@@ -384,7 +389,7 @@ def draw_curves(result, path, digest):
 def plots(results, docs):
     """[(path, digest, result, draw)] of the pictures that go with the results."""
     found = []
-    drawn = {"curves-*.json": draw_curves, "long-*.json": draw_curves, "speed-growth-*.json": speed.draw_growth}
+    drawn = {"curves-*.json": draw_curves, "long-*-hour.json": draw_curves, "speed-growth-*.json": speed.draw_growth}
     for pattern, draw in drawn.items():
         for file in sorted(results.glob(pattern)):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()

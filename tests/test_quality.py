@@ -141,13 +141,19 @@ def test_the_page_says_how_far_videos_leave_their_summary_frame():
 def test_the_page_says_what_64_pixels_give():
     text = " ".join((ROOT / "docs/recipe.md").read_text().split())
     found = json.loads((ROOT / "docs/results/recipe-64.json").read_text())
-    now, half, published, people = (found[name] for name in ("now", "half", "published", "weizmann"))
-    assert f"in {now['core_seconds'] / 60:.0f} core-minutes, faces are clear" in text
-    assert f"FVD {now['fvd']:.1f} instead of {half['fvd']:.1f} (N = {now['n']}," in text
-    moves = [f"{part['deviation']:.3f}" for part in (now, half, published, found["real"])]
-    assert "deviation is {}, with D_I half as wide {}, of the older model {}, of real clips {}.".format(*moves) in text
-    assert f"Frame 16 is {now['away 16']:.2f} away from its summary frame, in the older model" in text
-    assert f"model {published['away 16']:.2f}, and its FVD is {published['fvd']:.1f}." in text
+    now, early, half, people = (found[name] for name in ("now", "12000", "half", "weizmann"))
+    assert f"in {['no', 'one', 'two'][round(now['core_seconds'] / 3600)]} core-hours, faces are clear" in text
+    assert f"`{now['what'].removeprefix('python rjgan.py ')}`" in text
+    assert f"FVD is {early['fvd']:.1f} instead of {half['fvd']:.1f} (N = {early['n']}," in text
+    assert f"(N = 256): {early['fvd 256']:.1f} before, {now['fvd 256']:.1f} after." in text
+    moves = [f"{part['deviation']:.3f}" for part in (now, early, half, found["real"])]
+    assert (
+        "deviation is {}, after 12,000 iterations {}, with D_I half as wide {}, of real clips {}.".format(*moves)
+        in text
+    )
+    assert f"Frame 16 is {now['away 16']:.2f} away from its summary frame." in text
+    said = f"has {early['fvd 256']:.1f} after {early['core_seconds'] / 60:.0f} minutes"
+    assert said in " ".join((ROOT / "docs/results.md").read_text().split())
     gate = found["open-gate"]
     assert f"{gate['deviation']:.3f} instead of {gate['half']:.3f} after 8000 iterations" in text
     for run in (half, people):  # D_I sleeps until iteration 900

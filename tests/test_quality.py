@@ -160,6 +160,8 @@ def test_the_page_says_what_64_pixels_give():
         assert run["R_summary"]["600"] < 0.001 < 0.01 < run["R_summary"]["900"]
     assert min(now["R_summary"].values()) > 0.01 and max(found["late-penalty"]["R_summary"].values()) < 0.001
     assert f"in {people['core_seconds'] / 60:.0f} core-minutes**" in text and f"FVD is {people['fvd']:.1f}" in text
+    faces = found["weizmann from faces"]
+    assert f"has {faces['fvd']:.1f}, and a model before it" in text and f"had {faces['older']:.1f}." in text
     assert f"`{people['what'].removeprefix('python rjgan.py ')}`" in text
 
 

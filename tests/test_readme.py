@@ -211,6 +211,14 @@ def test_sentences_about_fvd_are_of_the_results():
     assert_says("docs/metrics.md", *texts, f"(two new people): {weizmann['fvd']:.1f}")
 
 
+def test_the_comparison_by_preset_fast_is_of_the_results():
+    cells = [
+        render.cell(render.measured(result("long-faces-minutes")["runs"], f"{model}-fast", "fvd averaged"), 1)
+        for model in ("rjgan", "mocogan")
+    ]
+    assert_says("README.md", "FVD of RJGAN is {} and of MoCoGAN {} (".format(*cells))
+
+
 def test_sentences_about_the_pilot_are_of_the_results():
     rows = [row for row in result("quality-faces")["rows"] if row["seed"] == 9]
     fvds = {(row["iterations"], row["raw"]): row["fvd"] for row in rows}

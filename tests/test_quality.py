@@ -161,7 +161,7 @@ def test_the_page_says_what_64_pixels_give():
     assert min(now["R_summary"].values()) > 0.01 and max(found["late-penalty"]["R_summary"].values()) < 0.001
     assert f"in {people['core_seconds'] / 60:.0f} core-minutes**" in text and f"FVD is {people['fvd']:.1f}" in text
     faces = found["weizmann from faces"]
-    assert f"has {faces['fvd']:.1f}, and a model before it" in text and f"had {faces['older']:.1f}." in text
+    assert f"has {faces['fvd']:.1f}; a model before it" in text and f"had {faces['older']:.1f}." in text
     assert f"`{people['what'].removeprefix('python rjgan.py ')}`" in text
 
 

@@ -147,10 +147,8 @@ def test_the_page_says_what_64_pixels_give():
     assert f"FVD is {early['fvd']:.1f} instead of {half['fvd']:.1f} (N = {early['n']}," in text
     assert f"(N = 256): {early['fvd 256']:.1f} before, {now['fvd 256']:.1f} after." in text
     moves = [f"{part['deviation']:.3f}" for part in (now, early, half, found["real"])]
-    assert (
-        "deviation is {}, after 12,000 iterations {}, with D_I half as wide {}, of real clips {}.".format(*moves)
-        in text
-    )
+    said = "deviation is {}, after 12,000 iterations {}, with D_I half as wide {}, of real clips {}."
+    assert said.format(*moves) in text
     assert f"Frame 16 is {now['away 16']:.2f} away from its summary frame." in text
     said = f"has {early['fvd 256']:.1f} after {early['core_seconds'] / 60:.0f} minutes"
     assert said in " ".join((ROOT / "docs/results.md").read_text().split())

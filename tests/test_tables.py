@@ -133,6 +133,33 @@ def test_the_long_runs_are_judged_at_their_end_and_drawn_at_every_stop(tmp_path)
     assert [args[:2] for args, _ in seen][1] == ([5, 10], [10.2, 10.2]) and seen[2][1]["linestyle"] == "--"
 
 
+def test_the_long_runs_of_our_recipe_have_averaged_weights_alone():
+    made = result(**{"mocogan-fast": [90.0, 91.0], "rjgan-fast": [50.0, 60.0]})
+    made["table"] = "long"
+    for run in made["runs"]:
+        run["fvd-averaged"] = run["fvd-blurred-averaged"] = run.pop("fvd")
+    text = render.table(made)
+    assert text.startswith("|  | FVD, averaged ↓ | blurred FVD, averaged ↓ |\n")  # no column of the paper's
+    assert "| RJGAN, our recipe | 55.0 ± 7.1 | 55.0 ± 7.1 |" in text and "N = 128, floor 56.2 (disjoint" in text
+    assert "- RJGAN is better than MoCoGAN, our recipe (ours): **true** (difference 35.5," in text
+    assert "- RJGAN is better than MoCoGAN, our recipe, blurred (ours): **true** (difference 35.5," in text
+
+
+def test_a_picture_is_drawn_of_runs_with_several_stops(tmp_path):
+    for name in ("long-faces-minutes", "long-faces-hour", "curves-faces-quick"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    assert [path.stem for path, *_ in render.plots(tmp_path, tmp_path)] == ["curves-faces-quick", "long-faces-hour"]
+
+
+@needs_snakemake
+def test_of_our_recipe_the_long_runs_score_averaged_weights_alone(tmp_path):
+    done = snakemake("long", "-n", "--config", "preset=minutes", "seeds=1", f"runs={tmp_path}")
+    assert re.search(r"^fvd +24$", done.stdout, re.MULTILINE), (
+        done.stdout
+    )  # 4 models: 4 of the paper's recipe, 2 of ours
+    assert "mocogan-fast-0/4600.fvd-averaged.json" in done.stdout and "fast-0/7000.fvd.json" not in done.stdout
+
+
 def test_table3_has_a_row_for_every_stop_by_its_iterations_on_videos():
     made = result(**{"mixture": [8.0, 9.0, 10.0], "mocogan-half": [5.0, 5.0, 5.0]}) | {"table": "table3"}
     for run in result(**{"pretrained-half": [4.0, 5.0, 6.0]})["runs"]:

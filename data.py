@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import csv
 import ctypes
-import datetime
 import functools
 import hashlib
 import http.client
@@ -28,20 +27,17 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
 import urllib.request
 import zipfile
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from shlex import quote
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
@@ -62,9 +58,7 @@ def printable(text):
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Videos in memory
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Videos in memory ------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -100,10 +94,8 @@ class Videos:
     def subset(self, index):
         """The videos at `index` (integers or a mask of N booleans); the frames are shared, not copied."""
         index = np.asarray(index)
-        picked = torch.as_tensor(np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64))
-        picked = picked.to(self.starts.device)
-        labels = {key: values[picked.cpu().numpy()] for key, values in self.labels.items()}
-        return replace(self, starts=self.starts[picked], lengths=self.lengths[picked], labels=labels)
+        labels = {key: values[index] for key, values in self.labels.items()}
+        return replace(self, starts=self.starts[index], lengths=self.lengths[index], labels=labels)
 
     def at_least(self, length):
         """The videos of at least `length` frames. UserError if there is none."""
@@ -118,8 +110,7 @@ class Videos:
 
     def to(self, device):
         """The same videos with their frames on `device`."""
-        moved = {key: getattr(self, key).to(device) for key in ("frames", "starts", "lengths")}
-        return replace(self, **moved)
+        return replace(self, **{key: getattr(self, key).to(device) for key in ("frames", "starts", "lengths")})
 
     def summary(self):
         """What data this is, for what was made from it: {name, videos, frames, sum}; a name alone can mean many sets.
@@ -195,9 +186,7 @@ def from_arrays(name, videos, labels=None, classes=None):
     return Videos(name, frames, lengths.cumsum(0) - lengths, lengths, labels or {}, classes or {})
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Prepared data sets: a folder with frames.npy and index.json
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Prepared data sets: a folder with frames.npy and index.json -----------------------------------------------------
 
 
 def prepared_folder(root, name, size):
@@ -258,17 +247,13 @@ def take_split(videos, test, split):
     return part
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# People's files: one search, and one way to open a picture (tools/prepare.py opens films)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- People's files: one search, and one way to open a picture (tools/prepare.py opens films) ------------------------
 
 IMAGES = ".png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .webp .tif .tiff .ppm .pgm .pnm .avif .jp2 .tga"
 FILMS = ".mp4 .m4v .mov .qt .avi .mkv .webm .mpg .mpeg .m2v .vob .ts .mts .m2ts .wmv .asf .flv .3gp .3g2 .ogv .dv .gif"
 IMAGE_SUFFIXES, FILM_SUFFIXES = set(IMAGES.split()), set(FILMS.split())
 # what systems put beside one's own folders, apart from hidden ones
 ASIDE = {"__macosx", "@eadir", "@recycle", "#recycle", "$recycle.bin", "lost+found", "system volume information"}
-TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
-TURNS = dict(enumerate(TURNS.split(), 2))  # what EXIF's orientations 2 to 8 ask for
 
 
 def natural(path):
@@ -305,25 +290,12 @@ def having(suffixes, files):
     return [file for file in files if file.suffix.lower() in suffixes]
 
 
-def flatten(image, orientation, mode):
-    """A Pillow image in `mode` (RGB, L or RGBA), turned by its EXIF orientation; what is transparent lies on white."""
+def flatten(image, mode):
+    """A Pillow image in `mode` (RGB, L or RGBA); what is transparent lies on white."""
     if mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert(mode)
-    return image.transpose(Image.Transpose[TURNS[orientation]]) if orientation in TURNS else image
-
-
-@functools.lru_cache(8)
-def to_srgb(profile, mode):
-    """The transform from a colour profile, the bytes of its file, to sRGB; None where there is nothing to do."""
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" not in ImageCms.getProfileDescription(profile):
-            return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except (ImageCms.PyCMSError, OSError):
-        pass  # broken, or of other colours than the picture: viewers ignore it
-    return None
+    return image.convert(mode)
 
 
 def open_image(path, mode="RGB", least=None):
@@ -338,9 +310,8 @@ def open_image(path, mode="RGB", least=None):
         if least:
             image.draft(mode, (least, least))
         image.load()
-        orientation = None
         with contextlib.suppress(Exception):  # damaged EXIF in a sound picture
-            orientation = image.getexif().get(0x0112)
+            ImageOps.exif_transpose(image, in_place=True)
         if image.mode[0] in "IF":  # grey of more than eight bits
             tags = getattr(image, "tag_v2", {})  # a TIFF says how many bits, and whether 0 is white
             bits, inverted = tags.get(258, (16,))[0], tags.get(262) == 0  # elsewhere Pillow gives 16
@@ -350,10 +321,12 @@ def open_image(path, mode="RGB", least=None):
             image = Image.fromarray(255 - grey if inverted else grey)
         elif mode == "RGB" and (profile := image.info.get("icc_profile")):
             if image.mode == "P" or image.has_transparency_data:
-                image = flatten(image, None, "RGB")
-            if transform := to_srgb(profile, image.mode):
-                image = ImageCms.applyTransform(image, transform)
-        return flatten(image, orientation, mode)
+                image = flatten(image, "RGB")
+            with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or of other colours: viewers ignore it
+                profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+                if "sRGB" not in ImageCms.getProfileDescription(profile):
+                    image = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        return flatten(image, mode)
 
 
 def read_image(path, mode="RGB"):
@@ -364,9 +337,7 @@ def read_image(path, mode="RGB"):
         raise UserError(f"cannot read the image {path}: {error or type(error).__name__}") from None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# faces: the built-in data set
-# ---------------------------------------------------------------------------------------------------------------------
+# --- faces: the built-in data set ------------------------------------------------------------------------------------
 
 
 def load_faces(root, size, split):
@@ -384,9 +355,7 @@ def load_faces(root, size, split):
     return read_prepared(folder, "faces", split)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# weizmann: the actions of the MoCoGAN repository
-# ---------------------------------------------------------------------------------------------------------------------
+# --- weizmann: the actions of the MoCoGAN repository -----------------------------------------------------------------
 
 WEIZMANN_ACTIONS = {0: "one-hand wave", 1: "two-hand wave", 3: "jumping jack", 4: "bend"}  # folder: action
 WEIZMANN_FILES = [f"{action}/{i:08d}.jpg" for i in range(72) for action in [(1, 0, 3, 4)[i % 8 // 2]]]
@@ -421,17 +390,12 @@ def load_weizmann(root, size, split):
     number = np.arange(72)
     action = np.array([list(WEIZMANN_ACTIONS).index(int(name[0])) for name in WEIZMANN_FILES])
     labels = {"person": number // 8, "action": action, "mirrored": number % 2}
-    classes = {
-        "person": [f"person {i}" for i in range(9)],
-        "action": list(WEIZMANN_ACTIONS.values()),
-        "mirrored": ["no", "yes"],
-    }
+    classes = {"person": [f"person {i}" for i in range(9)], "action": list(WEIZMANN_ACTIONS.values())}
+    classes["mirrored"] = ["no", "yes"]
     return take_split(from_arrays("weizmann", videos, labels, classes), labels["person"] >= 7, split)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# sprites: composed from the sheets of the Sprites repository (art: Liberated Pixel Cup, CC-BY-SA 3.0 and GPL 3.0)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- sprites: composed from the sheets of the Sprites repository (art: Liberated Pixel Cup, CC-BY-SA 3.0 and GPL 3.0)
 
 SPRITE_LAYERS = ("body", "bottomwear", "topwear", "hair")  # in drawing order; six sheets each, and one pair of shoes
 SPRITE_FILES = [f"{layer}/{i}.png" for layer in SPRITE_LAYERS for i in range(6)] + ["shoes/1.png"]
@@ -495,9 +459,7 @@ def load_sprites(root, size, split):
     return read_prepared(target, "sprites", split)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Anybody's videos: a folder of video folders, or an .npy file
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Anybody's videos: a folder of video folders, or an .npy file ----------------------------------------------------
 
 
 def square(frames):
@@ -583,42 +545,15 @@ def join(videos, others):
     return Videos(f"{videos.name} and {others.name}", frames, starts, lengths, {}, {})
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# mug, oulu: licensed sets, prepared by tools/prepare.py
-# ---------------------------------------------------------------------------------------------------------------------
-
+# --- load ------------------------------------------------------------------------------------------------------------
 
 LICENSED = {"mug": "https://mug.ee.auth.gr/fed/", "oulu": "https://www.oulu.fi/cmvs/node/41316"}  # who hands them out
-
-
-def other_size(name, root):
-    """Words for an error: at which sizes the set `name` is prepared in `root`, where it is at any."""
-    sizes = [size for size in (32, 64, 128) if (prepared_folder(root, name, size) / "index.json").is_file()]
-    return f"it is there at {' and '.join(map(str, sizes))} pixels: give --size {sizes[0]}; or else " if sizes else ""
-
-
-def load_licensed(name, root, size, split):
-    """A licensed set (paper A.4) that `prepare` has written; UserError saying how to come by it otherwise."""
-    folder = prepared_folder(root, name, size)
-    if not folder.exists():
-        raise UserError(
-            f"no {name} data in {folder.absolute()}: {other_size(name, root)}"
-            f"they are licensed, ask for them at {LICENSED[name]}, then "
-            f"python data.py prepare {name} --source DIR --data-root {quote(str(root))} --size {size}"
-        )
-    return read_prepared(folder, name, split)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# load
-# ---------------------------------------------------------------------------------------------------------------------
-
-DATASETS = {
+DATASETS = {  # name: (what loads it; None: it is prepared by tools/prepare.py, what it is)
     "faces": (load_faces, "633 videos of 52 drawn people with 5 expressions; built in"),
     "weizmann": (load_weizmann, "72 videos of 9 people in 4 actions; python data.py download weizmann"),
     "sprites": (load_sprites, "11,664 videos of 1296 game characters; python data.py download sprites"),
-    "mug": (partial(load_licensed, "mug"), "633 videos of 52 faces; licensed: python data.py prepare mug --source DIR"),
-    "oulu": (partial(load_licensed, "oulu"), "near-infrared faces; licensed: python data.py prepare oulu --source DIR"),
+    "mug": (None, "633 videos of 52 faces; licensed: python data.py prepare mug --source DIR"),
+    "oulu": (None, "near-infrared faces; licensed: python data.py prepare oulu --source DIR"),
 }
 
 
@@ -631,15 +566,21 @@ def load(name, root="data", size=64, split="train"):
     split  train, test (people or characters that train has not) or all
     UserError if there is no such data set, or if it is not where it should be.
     """
-    if name in DATASETS:
-        return DATASETS[name][0](root, size, split)
-    if (prepared_folder(root, name, size) / "index.json").is_file():  # what `prepare folder` wrote
-        return read_prepared(prepared_folder(root, name, size), name, split)
-    if Path(name).exists():
+    if loader := DATASETS.get(name, (None,))[0]:
+        return loader(root, size, split)
+    folders = {s: prepared_folder(root, name, s) for s in (32, 64, 128, size)}  # where `prepare` writes
+    sizes = [s for s, folder in folders.items() if (folder / "index.json").is_file()]
+    if size in sizes:
+        return read_prepared(folders[size], name, split)
+    if name not in LICENSED and Path(name).exists():
         return load_path(name, size, split)
-    if sizes := other_size(name, root):
-        again = f"python data.py prepare folder --source DIR --data-root {quote(str(root))} --size {size}"
-        raise UserError(f"no {name} of {size} pixels in {Path(root).absolute()}: {sizes}{again}")
+    if sizes or name in LICENSED:
+        there = (
+            f"it is there at {' and '.join(map(str, sizes))} pixels: give --size {sizes[0]}; or else " if sizes else ""
+        )
+        ask = f"they are licensed, ask for them at {LICENSED[name]}, then " if name in LICENSED else ""
+        again = f"prepare {name if ask else 'folder'} --source DIR --data-root {quote(str(root))} --size {size}"
+        raise UserError(f"no {name} of {size} pixels in {Path(root).absolute()}: {there}{ask}python data.py {again}")
     raise UserError(
         f"no data set or path called {name!r}; there are {', '.join(DATASETS)}, what `prepare folder` has written to "
         f"--data-root {Path(root).absolute()}, or give a path"
@@ -651,9 +592,7 @@ def run_name(name):
     return os.path.basename(os.path.abspath(name)).removesuffix(".npy")  # abspath: `.` and `..` have names, too
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Writers
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Writers ---------------------------------------------------------------------------------------------------------
 
 
 def enlarge(frames, pixels=96):
@@ -717,11 +656,7 @@ def whole_file(path):
 
 def file_sum(path):
     """The first 16 digits of the sha256 of a file's bytes: which weights, which samples."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
 def save_samples(path, videos, checkpoint=None, iteration=None, seed=None, raw=False):
@@ -751,19 +686,15 @@ def made_by(path):
 def read_samples(path):
     """The videos of an .npy file, (N, T, H, W, C) uint8, memory-mapped. UserError if it holds anything else."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        array = np.lib.format.open_memmap(path, "r")
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
-    right = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 5 and array.shape[-1] == 3
-    if not right or array.size == 0:
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
-        raise UserError(f"{path} holds {found}; expected uint8 (N, T, H, W, 3)")
+    if array.dtype != np.uint8 or array.ndim != 5 or array.shape[-1] != 3 or array.size == 0:
+        raise UserError(f"{path} holds {array.dtype} {array.shape}; expected uint8 (N, T, H, W, 3)")
     return array
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# A training run: its flags
-# ---------------------------------------------------------------------------------------------------------------------
+# --- A training run: its flags ---------------------------------------------------------------------------------------
 
 
 def seeded(seed, device="cpu"):
@@ -771,32 +702,26 @@ def seeded(seed, device="cpu"):
     return torch.Generator(device).manual_seed(seed)
 
 
-def positive(text):
-    """An integer of at least 1."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
+def number(kind, low, high=math.inf):
+    """A type of argparse: an int or a float (kind) from `low` to below `high`."""
+
+    def convert(text):
+        if not low <= kind(text) < high:
+            raise ValueError
+        return kind(text)
+
+    convert.__name__ = f"{kind.__name__} >= {low}" + f" and < {high}" * (high < math.inf)  # in argparse's message
+    return convert
 
 
-def fraction(text):
-    """A number from 0 to below 1."""
-    if not 0 <= float(text) < 1:
-        raise ValueError
-    return float(text)
+def device(name):
+    """A type of argparse: cpu or cuda; auto is CUDA where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError("torch finds no CUDA GPU here")
+    return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def weight(text):
-    """A number of at least 0."""
-    if not 0 <= float(text) < math.inf:
-        raise ValueError
-    return float(text)
-
-
-def rate(text):
-    """A number above 0."""
-    if not 0 < float(text) < math.inf:
-        raise ValueError
-    return float(text)
+positive, fraction, weight, rate = number(int, 1), number(float, 0, 1), number(float, 0), number(float, 1e-12)
 
 
 def fail(program, message):
@@ -827,7 +752,7 @@ def run_parser(model, split, about, fixed=()):
     add("--data-root", default="data", metavar="DIR", help="folder of the data sets")
     add("--out", metavar="DIR", help="run directory (default runs/MODEL-DATA)")
     add("--seed", type=int, default=0, metavar="N", help="seed of everything random")
-    add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one")
+    add("--device", type=device, default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one")
     add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
     add("--compile", action="store_true", help="compile the networks, for GPUs: takes a minute at the start")
     add("--resume", action="store_true", help="resume from the run's checkpoint, with the run's flags")
@@ -881,16 +806,10 @@ def parse_run(parser, presets, argv=None):
             if name in known and was != now:
                 flag = f"--{name.replace('_', '-')}"
                 parser.error(f"{args.out} was trained with {flag} {was}, not {now}: --resume cannot change it")
-    if args.device == "auto":
-        args.device = "cuda" if torch.cuda.is_available() else "cpu"
-    if args.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda, and torch finds no CUDA GPU here")
     return args
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# A training run: its files
-# ---------------------------------------------------------------------------------------------------------------------
+# --- A training run: its files ---------------------------------------------------------------------------------------
 
 
 def load_for(args):
@@ -929,13 +848,10 @@ class Run:
         if args.iters < self.first:
             raise UserError(f"{args.out} has {self.first} iterations already, more than --iters {args.iters}")
         self.rows = Log(self.folder / "log.csv", self.first, args.iters)
+        self.log = self.rows.add
         config = json.dumps(vars(args), indent=2)
         (self.folder / "config.json").write_text(config + "\n")
         print(config)
-
-    def log(self, losses):
-        """Keep one iteration's losses, {name: scalar tensor}."""
-        self.rows.add(losses)
 
     def __iter__(self):
         args = self.args
@@ -989,8 +905,7 @@ class Run:
         args = self.args
         state = load_state(self.checkpoint, args.model, args.device)
         self.spent += state.get("core_seconds", 0)
-        if state["config"]["device"] != args.device:
-            was = state["config"]["device"]
+        if (was := state["config"]["device"]) != args.device:
             raise UserError(f"{self.checkpoint} was trained with --device {was}, not {args.device}")
         was = {k: v for k, v in state["config"].items() if k in vars(args) and k not in WITHOUT_A_WORD}
         if different := {k: v for k, v in was.items() if v != getattr(args, k)}:
@@ -1004,7 +919,7 @@ class Run:
                 group["lr"] = args.lr
         torch.set_rng_state(state["random"]["torch"].cpu())
         self.generator.set_state(state["random"]["draws"].cpu())
-        if "cuda" in state["random"] and args.device == "cuda":
+        if args.device == "cuda":
             torch.cuda.set_rng_state(state["random"]["cuda"].cpu())
         return state["iteration"]
 
@@ -1135,10 +1050,10 @@ def load_state(path, model, device="cpu"):
 @contextlib.contextmanager
 def caught_signals():
     """Within it SIGINT, SIGTERM and SIGHUP only join the list that it gives, so that a run can save before it stops."""
-    numbers, wanted = [], [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]  # no HUP on Windows
-    if threading.current_thread() is not threading.main_thread():
-        wanted = []  # Python allows handlers in the main thread alone
-    before = {s: signal.signal(s, lambda number, _: numbers.append(number)) for s in wanted if s}
+    numbers, before = [], {}
+    with contextlib.suppress(ValueError):  # Python allows handlers in the main thread alone
+        for s in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # no HUP on Windows
+            before[s] = signal.signal(s, lambda number, _: numbers.append(number))
     try:
         yield numbers
     finally:
@@ -1152,24 +1067,17 @@ class Log:
     def __init__(self, path, first, total):
         """Rows after iteration `first` are dropped: a run that goes on from its checkpoint writes them again."""
         self.path, self.columns = path, []
-        rows = [row for row in self.rows() if row["iteration"] <= first]
+        rows = [row for row in read_log(path) if row["iteration"] <= first]
         path.unlink(missing_ok=True)
         for row in rows:
             self.append(row)
         self.bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
-        self.clear()
-
-    def clear(self):
         self.history, self.begun = [], time.perf_counter()
-
-    def rows(self):
-        rows = read_log(self.path) if self.path.exists() else []
-        return [row | {"iteration": int(row["iteration"])} for row in rows]
 
     def append(self, row):
         rows, mode = [row], "a"
         if not set(row) <= set(self.columns):  # a loss may come later: --terms and --summary-every
-            rows, mode = [*self.rows(), row], "w"
+            rows, mode = [*read_log(self.path), row], "w"
             self.columns = list(dict.fromkeys([*self.columns, *row]))
         with open(self.path, mode, newline="") as file:
             writer = csv.DictWriter(file, self.columns)
@@ -1200,9 +1108,9 @@ class Log:
         text = "  ".join(f"{name} {value:.3f}" for name, value in row.items())
         self.bar.set_postfix_str(text)
         if self.bar.disable:
-            left = datetime.timedelta(seconds=round((self.bar.total - iteration) / speed))
+            left = tqdm.format_interval((self.bar.total - iteration) / speed)
             print(f"{iteration}/{self.bar.total}  {text}  {speed:.2f} it/s  left {left}", flush=True)
-        self.clear()
+        self.history, self.begun = [], time.perf_counter()
 
     def warn_if_slow(self, total):
         """Say what the run will take on this CPU, if that is more than a day; called after its first iterations."""
@@ -1215,30 +1123,31 @@ class Log:
 
 
 def read_log(path):
-    """The rows of a log.csv, as a list of {column: float}; what a crash has cut or filled with NULs is left out."""
+    """The rows of a log.csv, if it exists, {column: number}; what a crash has cut or filled with NULs is left out."""
+    if not Path(path).exists():
+        return []
     with open(path, newline="", errors="replace") as file:
         lines = file.read().splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n") and "\0" not in line]
     rows = [row for row in csv.DictReader(whole) if None not in row and None not in row.values()]
     if len(rows) < len(lines) - 1:
         print(f"{path}: {len(lines) - 1 - len(rows)} damaged rows left out", file=sys.stderr)
-    return [{key: float(value or "nan") for key, value in row.items()} for row in rows]
+    numbers = [{key: float(value or "nan") for key, value in row.items()} for row in rows]
+    return [row | {"iteration": int(row["iteration"])} for row in numbers]
 
 
 def plot_log(path, png):
     """Draw every loss of a log.csv, once it has a row, against the iteration."""
     from matplotlib.figure import Figure  # slow to import, and only needed here
 
-    rows = read_log(path) if Path(path).exists() else []
-    if not rows:
+    if not (rows := read_log(path)):
         return  # no interval has ended yet
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     for name in [key for key in rows[0] if key not in ("iteration", "it_per_s", "peak_memory_mb")]:
         axes.plot([row["iteration"] for row in rows], [row[name] for row in rows], label=name, linewidth=1)
-    axes.set_xlabel("iteration")
-    axes.set_ylabel("loss (mean over the interval)")
-    axes.set_yscale("log")  # the error of a VAE is many times its divergences, and D's loss may go to 0
+    # log: the error of a VAE is many times its divergences, and D's loss may go to 0
+    axes.set(xlabel="iteration", ylabel="loss (mean over the interval)", yscale="log")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(png, dpi=120)
@@ -1253,9 +1162,7 @@ def peak_memory(device):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Speed: what changes no result
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Speed: what changes no result -----------------------------------------------------------------------------------
 
 
 def channels_last(nets):
@@ -1299,11 +1206,9 @@ def keep_freed_memory():
     mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: nor does the end of the heap go back
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Downloads
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Downloads -------------------------------------------------------------------------------------------------------
 
-# archive, the folder inside it, the members we take, sha256 of what they decode to (the packing may change, pixels not)
+# archive, folder inside it, members we take, sha256 of what they decode to in RGBA (the packing may change, pixels not)
 DOWNLOADS = {
     "weizmann": (
         "https://github.com/sergeytulyakov/mocogan/archive/937a99de73a3385fe0c0d1cde65dfa8a2c4177ec.zip",
@@ -1320,14 +1225,6 @@ DOWNLOADS = {
 }
 
 
-def pixels_sum(folder, members):
-    """sha256 of the decoded RGBA pixels of the pictures `members` of `folder`, in that order."""
-    digest = hashlib.sha256()
-    for name in members:
-        digest.update(read_image(folder / name, "RGBA").tobytes())
-    return digest.hexdigest()
-
-
 def download(name, root="data", url=None):
     """Fetch a public data set into ROOT/NAME, whole and checked, or nothing; `url`: another place of the archive."""
     source, inside, members, expected = DOWNLOADS[name]
@@ -1340,11 +1237,9 @@ def download(name, root="data", url=None):
         try:
             with urllib.request.urlopen(url, timeout=60) as answer, open(archive, "wb") as file:
                 total = int(answer.headers.get("Content-Length") or 0)
-                with tqdm(total=total or None, unit="B", unit_scale=True, desc=name, disable=None) as bar:
-                    while block := answer.read(1 << 20):
-                        file.write(block)
-                        bar.update(len(block))
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ValueError) as error:
+                with tqdm.wrapattr(file, "write", total or None, desc=name, disable=None) as counted:
+                    shutil.copyfileobj(answer, counted)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise UserError(f"cannot download {url}: {error}") from None
         if total and archive.stat().st_size != total:
             raise UserError(f"the download of {url} broke off after {archive.stat().st_size} of {total} bytes")
@@ -1353,20 +1248,17 @@ def download(name, root="data", url=None):
                 top = packed.namelist()[0].split("/")[0]
                 for member in members:  # exactly these names, so nothing can land outside the folder
                     (half / member).parent.mkdir(parents=True, exist_ok=True)
-                    with packed.open(f"{top}/{inside}/{member}".replace("//", "/")) as packed_file:
-                        with open(half / member, "wb") as file:
-                            shutil.copyfileobj(packed_file, file)
+                    (half / member).write_bytes(packed.read(f"{top}/{inside}/{member}".replace("//", "/")))
         except Exception as error:  # a damaged archive fails in many ways: zip, zlib, end of file, a missing member
             raise UserError(f"cannot unpack the archive of {url}: {error or type(error).__name__}") from None
-        if pixels_sum(half, members) != expected:
+        pixels = b"".join(read_image(half / member, "RGBA").tobytes() for member in members)
+        if hashlib.sha256(pixels).hexdigest() != expected:
             raise UserError(f"{url} holds other pictures than expected (by their sha256)")
         half.rename(target)
     print(printable(f"{name}: {len(members)} files in {target}"))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Command line ----------------------------------------------------------------------------------------------------
 
 
 def describe(videos):
@@ -1392,38 +1284,36 @@ def show(name, root, size, split, out):
 
 
 def parse_args(argv=None):
-    parser = argparse.ArgumentParser(
-        description="Data sets of videos: list, show, download, prepare.", allow_abbrev=False
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="the data sets, and whether they are here", allow_abbrev=False)
-    shown = commands.add_parser("show", help="a contact sheet as PNG", allow_abbrev=False)
-    shown.add_argument("name", help="a data set's name or a path")
-    shown.add_argument("--size", type=int, default=64, choices=(32, 64, 128), help="pixels (default 64)")
-    shown.add_argument("--split", choices=["train", "test", "all"], default="all", help="which videos (default all)")
-    shown.add_argument("--out", help="where to write the PNG (default NAME.png)")
-    fetched = commands.add_parser("download", help="fetch a public data set", allow_abbrev=False)
-    fetched.add_argument("name", choices=list(DOWNLOADS), help="which one")
-    fetched.add_argument("--url", help="another place that serves the same archive")
-    made = commands.add_parser("prepare", help="crop and shrink a licensed set, or your own videos", allow_abbrev=False)
-    made.add_argument("kind", choices=[*LICENSED, "folder"], help="which one; folder: a folder a video, or video files")
-    made.add_argument("--source", required=True, help="the folder you were given, at any level")
-    made.add_argument("--size", type=int, default=64, choices=(32, 64, 128), help="pixels (default 64)")
-    made.add_argument(
-        "--detector",
-        choices=["dlib", "center"],
-        help="crop to the face or to the middle (default dlib; folder: center)",
-    )
-    made.add_argument(
-        "--lighting", nargs="+", choices=["dark", "strong", "weak"], help="of oulu, those to keep (default all)"
-    )
-    made.add_argument("--min-frames", type=int, help="leave out shorter videos (default mug 64, others 16)")
-    made.add_argument("--fps", type=rate, help="of films, frames a second by the clock (default each frame they have)")
-    made.add_argument("--workers", type=int, help="processes (default one a core)")
+    description = "Data sets of videos: list, show, download, prepare."
+    parser = argparse.ArgumentParser("data.py", description=description, allow_abbrev=False)
     parser.error = functools.partial(fail, "data")
-    for command in commands.choices.values():
-        command.error = parser.error
-        command.add_argument("--data-root", default="data", help="the folder that holds the data sets (default data)")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name, help):
+        """A command; returns what adds its arguments."""
+        added = commands.add_parser(name, help=help, allow_abbrev=False)
+        added.error = parser.error
+        added.add_argument("--data-root", default="data", help="the folder that holds the data sets (default data)")
+        return added.add_argument
+
+    command("list", "the data sets, and whether they are here")
+    add = command("show", "a contact sheet as PNG")
+    add("name", help="a data set's name or a path")
+    add("--size", type=int, default=64, choices=(32, 64, 128), help="pixels (default 64)")
+    add("--split", choices=["train", "test", "all"], default="all", help="which videos (default all)")
+    add("--out", help="where to write the PNG (default NAME.png)")
+    add = command("download", "fetch a public data set")
+    add("name", choices=list(DOWNLOADS), help="which one")
+    add("--url", help="another place that serves the same archive")
+    add = command("prepare", "crop and shrink a licensed set, or your own videos")
+    add("kind", choices=[*LICENSED, "folder"], help="which one; folder: a folder a video, or video files")
+    add("--source", required=True, help="the folder you were given, at any level")
+    add("--size", type=int, default=64, choices=(32, 64, 128), help="pixels (default 64)")
+    add("--detector", choices=["dlib", "center"], help="crop to the face or the middle (default dlib; folder: center)")
+    add("--lighting", nargs="+", choices=["dark", "strong", "weak"], help="of oulu, those to keep (default all)")
+    add("--min-frames", type=positive, help="leave out shorter videos (default mug 64, others 16)")
+    add("--fps", type=rate, help="of films, frames a second by the clock (default each frame they have)")
+    add("--workers", type=positive, help="processes (default one a core)")
     return parser.parse_args(argv)
 
 

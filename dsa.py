@@ -39,9 +39,7 @@ PAPER = {"iters": 100000, "batch": 128, "frames": 8, "stride": 1, "size": 64, "w
 CONTENT, MOTION, LATENT = 256, 32, 288  # the dimensions of f, z(t) and [f, z(t)]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Networks, the same in both VAE files; the shape after a layer is that of 64x64 pixels and width 256
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Networks, the same in both VAE files; the shape after a layer is that of 64x64 pixels and width 256 -------------
 
 
 class Encoder(nn.Module):
@@ -97,9 +95,7 @@ class Decoder(nn.Module):
         return x.unflatten(0, z.shape[:-1])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The idea: the latents of a video, their prior and their posterior
-# ---------------------------------------------------------------------------------------------------------------------
+# --- The idea: the latents of a video, their prior and their posterior -----------------------------------------------
 
 
 class Prior(nn.Module):
@@ -159,9 +155,7 @@ def build(args):
     return data.channels_last(nn.ModuleDict(nets | {"Prior": Prior(args.hidden), "Posterior": Posterior(args.hidden)}))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Losses: the ELBO (A.1), and tighter bounds
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Losses: the ELBO (A.1), and tighter bounds ----------------------------------------------------------------------
 
 ZERO = torch.zeros((), dtype=torch.float64)  # 0-d: of any shape, device and precision
 STANDARD_NORMAL = (ZERO, ZERO)  # mean and logvar of N(0, I)
@@ -252,9 +246,7 @@ def average(ema, nets, decay):
         mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Training
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Training --------------------------------------------------------------------------------------------------------
 
 
 def train(args):
@@ -277,9 +269,7 @@ def train(args):
     return run.folder
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Sampling and figures
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Sampling and figures --------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -353,9 +343,7 @@ def load_run(run, device="cpu", raw=False):
     return data.load_run(run, build, parse_args([]), device, raw)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Command line ----------------------------------------------------------------------------------------------------
 
 
 def parse_args(argv=None):

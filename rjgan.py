@@ -10,7 +10,7 @@ decodes to an image, so one generator G_I makes images and videos, and learns fr
     z(t)      latent of a frame, mu + delta(t)                 (B, T, 60)
     G_I       image generator, z(t) -> frame, mu -> summary    (B, T, C, H, W)
     R_M       recurrent network of the latents
-    D_I D_V   discriminators of frames and of clips            patches of logits
+    D_I D_V   discriminators of frames and of clips            logits
     S_1 S_T   a random frame, a random clip of T frames
 
 Shapes: B batch, T frames, C channels, H W pixels, D latent; videos are float (B, T, C, H, W) in [-1, 1].
@@ -47,9 +47,7 @@ PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the 
 LATENT = 60  # new vs mocogan.py: the dimension of mu, eps(t), delta(t) and z(t), A.5
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Networks, the same in all three GAN files; the shape after a layer is that of 64x64 pixels and width 64
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Networks, the same in all three GAN files; the shape after a layer is that of 64x64 pixels and width 64 ---------
 
 
 class Noise(nn.Module):
@@ -139,9 +137,7 @@ class VideoDiscriminator(nn.Module):
         return self.net(x.contiguous(memory_format=torch.channels_last_3d))  # for speed: the layout of its weights
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The idea: the latents of a video
-# ---------------------------------------------------------------------------------------------------------------------
+# --- The idea: the latents of a video --------------------------------------------------------------------------------
 
 
 class Latents(nn.Module):
@@ -183,9 +179,7 @@ def build(args):
     return data.channels_last(nn.ModuleDict(nets))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Losses: objective (1)
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Losses: objective (1) -------------------------------------------------------------------------------------------
 
 # Objective (1), which G minimises and the discriminators maximise; its lines, by the name of their term:
 #   frames     E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(z(t))))]
@@ -276,15 +270,13 @@ def average(ema, nets, decay):
         mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Training
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Training --------------------------------------------------------------------------------------------------------
 
 
 def load_videos(args):
     """The real videos for D_I; those for D_V: all, or all but the fraction --frames-only, chosen by --seed.
 
-    The third part is alone in the first --image-iters: what D_V never sees, by --frames-only and --images, or else all.
+    The third: what the first --image-iters see, which is what D_V never sees if there is any, or else all.
     """
     videos = data.load_for(args)
     shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
@@ -336,9 +328,7 @@ def train(args):
     return run.folder
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Sampling and figures
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Sampling and figures --------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
@@ -385,9 +375,7 @@ def load_run(run, device="cpu", raw=False):
     return data.load_run(run, build, parse_args([]), device, raw)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Command line ----------------------------------------------------------------------------------------------------
 
 
 def parse_args(argv=None):

@@ -113,7 +113,7 @@ def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories of the GAN files, of one data set")
-    parser.add_argument("--n", type=metrics.number(2), default=128, metavar="N", help="videos of each (default 128)")
+    parser.add_argument("--n", type=data.number(int, 2), default=128, metavar="N", help="videos of each (default 128)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these changes alone (default all)")
     parser.add_argument("--resize", choices=metrics.RESIZES, default=metrics.RESIZES[0], help="as in metrics.py fvd")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, beside those it has")

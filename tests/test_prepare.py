@@ -211,9 +211,7 @@ def test_video_files(tmp_path):
     assert report["left_out"] == {"unreadable": ["broken.mp4"]}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Faces
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Faces -----------------------------------------------------------------------------------------------------------
 
 FACE = np.array(
     [222, 120, 44]
@@ -337,9 +335,7 @@ def test_decoding_at_reduced_scale_is_exact_enough(astronaut, tmp_path, monkeypa
     assert max(largest for _, largest in found.values()) < 8
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Kills, errors, speed, memory
-# ---------------------------------------------------------------------------------------------------------------------
+# --- Kills, errors, speed, memory ------------------------------------------------------------------------------------
 
 
 def command(kind, source, root, *more):
@@ -436,7 +432,7 @@ def test_errors_are_one_clear_line(mug, oulu, tmp_path, fails, monkeypatch):
         "mug", "--source", mug / "subjects3/subjects3/001/neutral", "--detector", "center"
     )
     assert "--lighting is for oulu" in refused("mug", "--source", mug, "--lighting", "dark")
-    assert "at least 1" in refused("mug", "--source", mug, "--workers", "-3")
+    assert "int >= 1 value" in refused("mug", "--source", mug, "--workers", "-3")
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "dlib", None)
         prepare.face_detector.cache_clear()
@@ -516,9 +512,7 @@ def test_speed_and_memory(astronaut, tmp_path):
     assert whole < 2e9
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What other people's files are like
-# ---------------------------------------------------------------------------------------------------------------------
+# --- What other people's files are like ------------------------------------------------------------------------------
 
 
 def drawing(width=64, height=96, t=0):
@@ -605,9 +599,10 @@ def test_pixels_that_are_not_square(tmp_path):
 
 def test_every_orientation_in_every_format(tmp_path):
     """EXIF's eight, in the formats that have it: a TIFF is turned by Pillow itself, and not once more."""
-    upright, turns = Image.fromarray(drawing()), {5: 5, 6: 8, 7: 7, 8: 6}  # what undoes 6 is 8
+    upright, undo = Image.fromarray(drawing()), [None, 0, 3, 1, 5, 2, 6, 4]  # Image.Transpose, by orientation - 1
     for orientation in range(1, 9):
-        stored = data.flatten(upright, turns.get(orientation, orientation), "RGB")
+        turn = undo[orientation - 1]
+        stored = upright if turn is None else upright.transpose(turn)
         exif = Image.Exif()
         exif[0x0112] = orientation
         for ending in ("png", "jpg", "webp", "tif"):

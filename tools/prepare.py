@@ -42,6 +42,7 @@ from data import (
     save_png,
     tile,
     walk,
+    whole_file,
     write_prepared,
 )
 
@@ -147,8 +148,10 @@ def face_detector():
     return dlib.get_frontal_face_detector()
 
 
-# a, b, c, d of a display matrix, which shows the pixel (x, y) at (a x + c y, b x + d y), for EXIF's orientations 2 to 8
-MATRICES = [(-1, 0, 0, 1), (-1, 0, 0, -1), (1, 0, 0, -1), (0, 1, 1, 0), (0, 1, -1, 0), (0, -1, -1, 0), (0, -1, 1, 0)]
+MATRICES = {  # a, b, c, d of a display matrix, which shows the pixel (x, y) at (a x + c y, b x + d y)
+    (-1, 0, 0, 1): "FLIP_LEFT_RIGHT", (-1, 0, 0, -1): "ROTATE_180", (1, 0, 0, -1): "FLIP_TOP_BOTTOM",
+    (0, 1, 1, 0): "TRANSPOSE", (0, 1, -1, 0): "ROTATE_270", (0, -1, -1, 0): "TRANSVERSE", (0, -1, 1, 0): "ROTATE_90",
+}  # fmt: skip
 
 
 class Film:
@@ -212,12 +215,11 @@ class Film:
         if self.ratio != 1:
             size = round(image.width * max(self.ratio, 1)), round(image.height / min(self.ratio, 1))
             image = image.resize(size, Image.Resampling.BILINEAR)
-        orientation = 1
         if matrix := frame.side_data.get("DISPLAYMATRIX"):
             turns = np.frombuffer(bytes(matrix), np.int32)[[0, 1, 3, 4]]
             turns = tuple((turns / max(abs(turns).max(), 1)).round().astype(int).tolist())
-            orientation = 2 + MATRICES.index(turns) if turns in MATRICES else 1
-        return flatten(image, orientation, self.mode)
+            image = image.transpose(Image.Transpose[MATRICES[turns]]) if turns in MATRICES else image
+        return flatten(image, self.mode)
 
     def __iter__(self):
         self.bad, self.missing, clock, count = 0, 0.0, 0.0, 0
@@ -317,12 +319,8 @@ def prepare_video(files, part, size, detector, mode, fps=None):
         "note": note,
         "why": "" if places else "no face found" if looked else "unreadable",
     }
-    half = part.with_suffix(".half")
-    with open(half, "wb") as file:
+    with whole_file(part) as file:
         np.savez(file, **saved)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(half, part)
 
 
 def start_worker(folder):
@@ -448,8 +446,6 @@ def prepare(kind, source, root="data", size=64, detector=None, lighting=None, mi
     source, layout = Path(source).resolve(), LAYOUTS[kind]
     name = source.name if kind == "folder" else kind
     detector, min_frames = detector or layout.detector, min_frames or layout.min_frames
-    if min(size, min_frames, workers or 1) < 1:
-        raise UserError("--size, --min-frames and --workers are at least 1")
     if lighting and kind != "oulu":
         raise UserError(f"--lighting is for oulu alone: nothing says how {kind} is lit")
     if kind == "folder" and name in DATASETS:

@@ -122,7 +122,7 @@ def test_the_long_runs_are_judged_at_their_end_and_drawn_at_every_stop(tmp_path)
     assert "9999" not in text and "10 iterations" in text
     assert "| RJGAN | 102.0 ± 2.0 | 10.2 ± 0.2 | 10.2 ± 0.2 | 1.0 ± 0.0 | 0.1 ± 0.0 | 99.9 |" in text
     assert "RJGAN is better than MoCoGAN: **reproduced** (difference 9," in text
-    assert "our recipe (ours)" not in text  # a claim whose runs are not there
+    assert "preset fast (ours)" not in text  # a claim whose runs are not there
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matplotlib.axes.Axes.errorbar", lambda self, *args, **more: seen.append((args, more)))
@@ -131,24 +131,24 @@ def test_the_long_runs_are_judged_at_their_end_and_drawn_at_every_stop(tmp_path)
     assert [args[:2] for args, _ in seen][1] == ([5, 10], [10.2, 10.2]) and seen[2][1]["linestyle"] == "--"
 
 
-def test_the_long_runs_of_our_recipe_have_averaged_weights_alone():
+def test_the_long_runs_of_preset_fast_have_averaged_weights_alone():
     made = result(**{"mocogan-fast": [90.0, 91.0], "rjgan-fast": [50.0, 60.0]})
     made["table"] = "long"
     for run in made["runs"]:
         run["fvd-averaged"] = run["fvd-blurred-averaged"] = run.pop("fvd")
     text = render.table(made)
     assert text.startswith("|  | FVD, averaged ↓ | blurred FVD, averaged ↓ |\n")  # no column of the paper's
-    assert "| RJGAN, our recipe | 55.0 ± 7.1 | 55.0 ± 7.1 |" in text and "N = 128, floor 56.2 (disjoint" in text
-    assert "- RJGAN is better than MoCoGAN, our recipe (ours): **true** (difference 35.5," in text
-    assert "- RJGAN is better than MoCoGAN, our recipe, blurred (ours): **true** (difference 35.5," in text
+    assert "| RJGAN, preset fast | 55.0 ± 7.1 | 55.0 ± 7.1 |" in text and "N = 128, floor 56.2 (disjoint" in text
+    assert "- RJGAN is better than MoCoGAN, preset fast (ours): **true** (difference 35.5," in text
+    assert "- RJGAN is better than MoCoGAN, preset fast, blurred (ours): **true** (difference 35.5," in text
 
 
-def test_the_readme_shows_our_recipe(tmp_path):
+def test_the_readme_shows_preset_fast(tmp_path):
     made = result(**{"mocogan-fast": [90.0, 91.0], "rjgan-fast": [50.0, 60.0]}) | {"table": "long"}
     for run in made["runs"]:
         run["fvd-averaged"], run["fvd-blurred-averaged"] = run.pop("fvd"), {"fvd": 7.0, "floor": 1.25}
     (tmp_path / "long-faces-minutes.json").write_text(json.dumps(made))
-    assert render.our_recipe(tmp_path).splitlines()[2:] == [
+    assert render.preset_fast(tmp_path).splitlines()[2:] == [
         "| MoCoGAN | 90.5 ± 0.7 | 7.0 ± 0.0 |",
         "| RJGAN | 55.0 ± 7.1 | 7.0 ± 0.0 |",
         "| real clips (the floor) | 56.2 | 1.2 |",
@@ -162,7 +162,7 @@ def test_a_picture_is_drawn_of_runs_with_several_stops(tmp_path):
 
 
 @needs_snakemake
-def test_of_our_recipe_the_long_runs_score_averaged_weights_alone(tmp_path):
+def test_of_preset_fast_the_long_runs_score_averaged_weights_alone(tmp_path):
     done = snakemake("long", "-n", "--config", "preset=minutes", "seeds=1", f"runs={tmp_path}")
     assert re.search(r"^fvd +26$", done.stdout, re.MULTILINE), (
         done.stdout
@@ -271,8 +271,8 @@ def test_a_picture_tells_what_it_was_drawn_from(tmp_path):
 def test_the_pages_have_a_place_for_every_table():
     text = "\n".join(page.read_text() for page in render.PAGES)
     marks = re.findall(r"^<!-- (\S+) -->\n(?:.*?\n)?<!-- /\1 -->$", text, re.DOTALL | re.MULTILINE)
-    assert {"verdicts", "our-recipe", "figures", "speed"} < set(marks) and len(set(marks)) == len(marks)
-    places = [mark.split("-")[:2] for mark in marks if "-" in mark and mark != "our-recipe"]
+    assert {"verdicts", "preset-fast", "figures", "speed"} < set(marks) and len(set(marks)) == len(marks)
+    places = [mark.split("-")[:2] for mark in marks if "-" in mark and mark != "preset-fast"]
     assert {table for table, _ in places} == {*render.TABLES, "curves", "probe", "diversity"}
     assert ["table2", "faces"] in places and ["table2", "weizmann"] in places and ["table6", "sprites"] in places
 

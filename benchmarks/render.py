@@ -327,6 +327,8 @@ def read(results, name):
     result, *others = (json.loads(file.read_text()) for file in files)
     for other in others:
         result["runs"] += other["runs"]
+    if "runs" in result:  # models as NAMES has them, seeds as they came
+        result["runs"].sort(key=lambda run: list(NAMES).index(run["variant"]))
     return result
 
 

@@ -165,6 +165,8 @@ TABLES = {
                 ("RMoCoGAN", "rmocogan", "MoCoGAN", "mocogan"),
                 ("RJGAN", "rjgan", "MoCoGAN", "mocogan"),
                 ("RJGAN", "rjgan", "RMoCoGAN", "rmocogan"),
+                ("RJGAN without images first", "videos-alone", "MoCoGAN", "mocogan"),
+                ("RJGAN without the summary term", "without-summary", "MoCoGAN", "mocogan"),
                 ("RJGAN", "rjgan", "RJGAN without images first", "videos-alone"),
                 ("RJGAN without images first", "videos-alone", "RJGAN without the summary term", "without-summary"),
                 ("RJGAN", "rjgan", "RJGAN without the summary term", "without-summary"),

@@ -190,6 +190,7 @@ def test_fine_tuning_is_told_as_measured():
     result = json.loads((ROOT / "docs/results/init-weizmann.json").read_text())
     runs, half = result["runs"], result["half as wide D_I"]
     text = " ".join((ROOT / "docs/recipe.md").read_text().split())
-    words = "FVD is {:.1f} from the published faces, {:.1f} from the whole run with its discriminators, and {:.1f} from"
-    assert words.format(*(run["fvd"] for run in runs)) in text and runs[-1]["start"] is None
-    assert "it was {:.1f} from faces and {:.1f} from scratch".format(*half.values()) in text
+    faces, whole, scratch = (run["fvd"] for run in runs)
+    assert f"| as wide as G_I | {faces:.1f} (with the discriminators {whole:.1f}) | {scratch:.1f} |" in text
+    assert runs[-1]["start"] is None
+    assert "| half as wide | {:.1f} | {:.1f} |".format(*half.values()) in text

@@ -382,7 +382,7 @@ def parse_args(argv=None):
     add("--gate-bias", type=data.weight, default=0.0, metavar="X", help="added to R_M's update gate at the start")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
     add("--init", metavar="RUN", help="start from the networks of another run, where names and shapes agree")
-    add("--frames-only", type=float, default=0.0, metavar="X", help="the fraction of videos that D_V does not see")
+    add("--frames-only", type=data.fraction, default=0.0, metavar="X", help="fraction of videos that D_V does not see")
     add("--images", metavar="DIR", help="a folder of single images, more real data for D_I")
     args = data.parse_run(parser, {"paper": PAPER, "fast": FAST}, argv)
 
@@ -392,8 +392,6 @@ def parse_args(argv=None):
         parser.error(f"--frames {args.frames}: the video discriminator needs at least 16")
     if args.kappa != "data" and not (args.kappa.isdigit() and int(args.kappa) >= args.frames):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
-    if not 0 <= args.frames_only < 1:
-        parser.error(f"--frames-only {args.frames_only}: expected a fraction, 0 to below 1")
     return args
 
 

@@ -400,12 +400,12 @@ def parse_args(argv=None):
     add("--gate-bias", type=data.weight, default=0.0, metavar="X", help="added to R_M's update gate at the start")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
     add("--init", metavar="RUN", help="start from the networks of another run, where names and shapes agree")
-    add("--frames-only", type=float, default=0.0, metavar="X", help="the fraction of videos that D_V does not see")
+    add("--frames-only", type=data.fraction, default=0.0, metavar="X", help="fraction of videos that D_V does not see")
     add("--images", metavar="DIR", help="a folder of single images, more real data for D_I")
     # new vs mocogan.py
     add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the terms of objective (1)")
     add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every K iterations")
-    add("--image-iters", type=int, default=0, metavar="N", help="the first N iterations see images alone")
+    add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="first iterations, on images alone")
     add("--image-batch", type=data.positive, metavar="N", help="images a batch in those (default that of --batch)")
     add("--residual", default="summary", choices=("summary", "previous"), help="what delta(t) is added to, A.6")
     args = data.parse_run(parser, {"paper": PAPER, "fast": FAST}, argv)
@@ -418,12 +418,8 @@ def parse_args(argv=None):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
     if args.terms == ["summary"] and args.summary_every > 1:  # new vs mocogan.py
         parser.error("--terms summary alone needs --summary-every 1")
-    if args.image_iters < 0:
-        parser.error(f"--image-iters {args.image_iters}: expected a number of at least 0")
     if args.image_iters and "summary" not in args.terms:
         parser.error("--image-iters trains the summary term: add it to --terms, or give --image-iters 0")
-    if not 0 <= args.frames_only < 1:
-        parser.error(f"--frames-only {args.frames_only}: expected a fraction, 0 to below 1")
     return args
 
 

@@ -62,7 +62,7 @@ def contents(folder):
         ("--kappa 18.5", "--kappa 18.5"),
         ("--kappa all", "--kappa all"),
         ("--frames 20 --kappa 19", "at least --frames 20"),
-        ("--frames-only 1", "--frames-only 1.0"),
+        ("--frames-only 1", "--frames-only: invalid float >= 0 and < 1"),
         ("--frames-only -0.1", "--frames-only"),
         ("--frames-only nan", "--frames-only"),
         ("--ema 1", "--ema"),
@@ -90,7 +90,7 @@ def test_wrong_flags(gan, argv, fails, tmp_path, flags, words):
         ("--terms", "--terms"),
         ("--residual next", "--residual"),
         ("--summary-every 0", "--summary-every"),
-        ("--image-iters -1", "--image-iters -1: expected"),
+        ("--image-iters -1", "--image-iters: invalid int >= 0"),
         ("--image-iters 2 --terms frames clips", "--image-iters trains the summary term"),
     ],
 )

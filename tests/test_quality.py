@@ -5,6 +5,7 @@ import statistics
 import sys
 
 import numpy as np
+import pytest
 from conftest import ROOT
 from matplotlib.axes import Axes
 from PIL import Image
@@ -188,3 +189,9 @@ def test_the_page_says_what_fvd_sees():
     said = "real videos lose {smooth:.0f} points, and are farther from real ones than those of preset fast. Standing "
     said += "still costs {frozen:.0f} points, wrong colours {recoloured:.0f}."
     assert said.format(**lost) in " ".join(text.split()) and real["smooth"] > fast["sampled"]
+
+
+def test_a_command_that_fails_is_one_line(capfd):
+    with pytest.raises(SystemExit, match="quality.py: error: .* python metrics.py is nowhere$"):
+        quality.run("metrics.py", "is", "nowhere")
+    assert "nowhere is no run directory" in capfd.readouterr().err

@@ -355,7 +355,9 @@ def verdicts(results, preset="quick"):
 
 def preset_fast(results):
     """The GANs by preset fast in equal time, as README shows them: averaged weights, FVD and blurred FVD."""
-    runs = read(results, "long-faces-minutes")["runs"]
+    if (result := read(results, "long-faces-minutes")) is None:
+        return "Not run yet."
+    runs = result["runs"]
     lines = ["| | FVD ↓ | blurred FVD ↓ |", "|---|---|---|"]
     for variant in dict.fromkeys(run["variant"] for run in runs):
         cells = [cell(measured(runs, variant, m), 1) for m in ("fvd averaged", "fvd blurred averaged")]

@@ -145,6 +145,7 @@ def test_the_long_runs_of_preset_fast_have_averaged_weights_alone():
 
 def test_the_readme_shows_preset_fast(tmp_path):
     """MoCoGAN first, whichever was trained first."""
+    assert render.preset_fast(tmp_path) == "Not run yet."
     made = result(**{"rjgan-fast": [50.0, 60.0], "mocogan-fast": [90.0, 91.0]}) | {"table": "long"}
     for run in made["runs"]:
         run["fvd-averaged"], run["fvd-blurred-averaged"] = run.pop("fvd"), {"fvd": 7.0, "floor": 1.25}

@@ -1,9 +1,12 @@
 """The paper's figures: which picture of which run is which, and a copy of it that is small enough to publish.
 
-python benchmarks/figures.py runs/rjgan-faces/figures/images.png docs/figures/figure6-rjgan-faces-quick.png
+python benchmarks/figures.py figures/images.png docs/figures/figure6-rjgan-faces-quick.png RUN.fvd.json ...
+
+Of several runs that one is shown whose FVD is the median.
 """
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -56,5 +59,12 @@ def shrink(source, target, limit=300_000):
     Path(target).write_bytes(file.getvalue())
 
 
+def median_run(scores):
+    """The run beside the score (RUN.fvd.json) of median FVD, the better of two in the middle; of one file, its own."""
+    ranked = sorted(map(Path, scores), key=lambda path: len(scores) > 1 and json.loads(path.read_text())["fvd"])
+    middle = ranked[(len(ranked) - 1) // 2]
+    return middle.parent / middle.name.split(".")[0]
+
+
 if __name__ == "__main__":
-    shrink(*sys.argv[1:])
+    shrink(median_run(sys.argv[3:]) / sys.argv[1], sys.argv[2])

@@ -320,6 +320,16 @@ def test_a_figure_becomes_small_by_leaving_out_rows(tmp_path):
         assert abs(small - grid[: len(small)]).mean() < 20  # 256 colours for noise
 
 
+def test_a_figure_is_of_the_median_fvd(tmp_path):
+    scores = [tmp_path / f"rjgan-{seed}" / "2000.fvd.json" for seed in range(4)]
+    for path, fvd in zip(scores, (9.0, 7.0, 8.0, 11.0), strict=True):
+        path.parent.mkdir()
+        path.write_text(json.dumps({"fvd": fvd}))
+    assert figures.median_run(scores[:3]) == tmp_path / "rjgan-2/2000"
+    assert figures.median_run(scores) == tmp_path / "rjgan-2/2000"
+    assert figures.median_run([tmp_path / "images-0/2000.done"]) == tmp_path / "images-0/2000"  # which has no FVD
+
+
 def test_the_page_links_the_figures_that_are_there(tmp_path):
     text = "<!-- figures -->\n<!-- /figures -->"
     assert "not run yet" in render.render(text, tmp_path, tmp_path)

@@ -10,9 +10,9 @@ rmocogan-wide               BatchNorm in NN_delta sees 256 videos more while it 
 rjgan-2019                  the first weights of the torch of 2019: BatchNorm's scales from U(0, 1), and transposed
                             convolutions scaled by their input channels
 
-A row has FVD of the raw and of the averaged weights at the last stop, and of RMoCoGAN at every stop, over 1024 videos:
-rank (effective rank of z_C + delta_C, at most 50), between (deviation of delta_C over videos) and within (from frame to
-frame of a video). A run that was stopped goes on.
+A row has FVD of the averaged weights at the last stop, and of RMoCoGAN at every stop, over 1024 videos: rank (effective
+rank of z_C + delta_C, at most 50), between (deviation of delta_C over videos) and within (from frame to frame of a
+video). A run that was stopped goes on.
 """
 
 import argparse
@@ -125,10 +125,8 @@ def measure(variant, seed, args):
             model.train(model.parse_args([*start, "--out", str(run), "--iters", str(stop)]))
             if model is rmocogan:
                 row.setdefault("residuals", {})[stop] = residuals(run)
-        for raw in (True, False):
-            result = metrics.evaluate_fvd(run, n=args.n, raw=raw)
-            row |= {f"fvd{'_raw' * raw}": round(result["fvd"], 1), "floor": round(result["floor"], 1)}
-    return row
+    result = metrics.evaluate_fvd(run, n=args.n)
+    return row | {name: round(result[name], 1) for name in ("fvd", "floor")}
 
 
 def main(argv=None):

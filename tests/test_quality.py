@@ -71,7 +71,7 @@ def test_a_run_is_trained_scored_and_kept(tmp_path, monkeypatch):
     assert ["--resume" in words for words in commands] == [False, True, False, True]
     assert "--width" in commands[0] and commands[2][1:3] == ["--preset", "fast"]
     assert quality.main([*flags.split(), "--recipes", "no-penalty", "--shares", "1"]) == 0
-    assert commands[-1][1:5] == ["--preset", "fast", "--image-iters", "4000"]
+    assert commands[-1][1:5] == ["--preset", "fast", "--penalty", "0"]
     assert dict(asked) == {"paper-0": 2, "fast-0": 2, "no-penalty-0": 1}
 
 

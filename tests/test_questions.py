@@ -1,6 +1,7 @@
 """benchmarks/questions.py: each variant changes what it says and nothing else; its numbers are what they are called."""
 
 import json
+import statistics
 import sys
 
 import pytest
@@ -103,6 +104,37 @@ def test_residuals(monkeypatch):
     found = questions.residuals("run")
     assert found["rank"] > 48 and found["between"] < 1e-6
     assert found["within"] == pytest.approx((16 / 15) ** 0.5, abs=1e-3)
+
+
+def test_the_page_has_the_answers():
+    """Each variant's FVD and its verdict by the rule of the page; what the residuals of RMoCoGAN do at every stop."""
+    text = (ROOT / "docs/results.md").read_text()
+    rows = json.loads((ROOT / "docs/results/questions-faces.json").read_text())["rows"]
+    of = {name: [row for row in rows if row["variant"] == name] for name in questions.CHANGES}
+    words = {"mocogan-zero": "h(0) = 0", "rmocogan-drawn": "h(0) ~ N(0, I)", "rmocogan-flat": "last layer at zero"}
+    words |= {"rmocogan-wide": "256 videos more in BatchNorm", "rjgan-2019": "first weights of 2019"}
+
+    def cell(values, places):
+        return f"{statistics.mean(values):.{places}f} ± {statistics.stdev(values):.{places}f}"
+
+    for variant, found in of.items():
+        model, _, change = variant.partition("-")
+        fvds, base = ([row["fvd"] for row in part] for part in (found, of[model]))
+        lost = statistics.mean(fvds) - statistics.mean(base)
+        error = (statistics.variance(fvds) / len(fvds) + statistics.variance(base) / len(base)) ** 0.5
+        word = "not decided" if abs(lost) < 2 * error else "worse" if lost > 0 else "better"
+        name = {"mocogan": "MoCoGAN", "rmocogan": "RMoCoGAN", "rjgan": "RJGAN"}[model]
+        name += f", {words[variant]}" if change else ""
+        assert f"| {name} | {len(fvds)} | {cell(fvds, 1)} | {word if change else ''}" in text
+        if variant == "rjgan-2019":
+            lower = [two - one for one, two in zip(fvds, base, strict=True)]  # by seed
+            assert f"FVD is lower in every seed, by {min(lower):.0f} to {max(lower):.0f}." in " ".join(text.split())
+        if model == "rmocogan":
+            stops = found[0]["residuals"]
+            ranks = [f"{statistics.mean(row['residuals'][stop]['rank'] for row in found):.1f}" for stop in stops]
+            last = [row["residuals"]["2000"] for row in found]
+            moves = [f"{statistics.mean(row[name] for row in last):.2f}" for name in ("between", "within")]
+            assert f"| {name} | {' | '.join(ranks + moves)} |" in text
 
 
 @needs_weights

@@ -236,7 +236,7 @@ def test_the_readme_says_which_parts_help():
     assert claims["RMoCoGAN is better than MoCoGAN, preset fast (ours)"] == "not decided"
     for low, high, word in ((without, "MoCoGAN", "true"), (alone, without, "true"), ("RJGAN", alone, "not decided")):
         assert claims[f"{low} is better than {high}, preset fast, blurred (ours)"] == word
-    assert_says("README.md", "By FVD every part of RJGAN helps, by more than two standard errors")
+    assert_says("README.md", "By FVD each part of RJGAN helps, by more than two standard errors.")
     assert_says("docs/results.md", "By blurred FVD the first two do, and images first are not decided.")
 
 

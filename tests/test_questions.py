@@ -125,7 +125,7 @@ def test_the_page_has_the_answers():
         word = "not decided" if abs(lost) < 2 * error else "worse" if lost > 0 else "better"
         name = {"mocogan": "MoCoGAN", "rmocogan": "RMoCoGAN", "rjgan": "RJGAN"}[model]
         name += f", {words[variant]}" if change else ""
-        assert f"| {name} | {len(fvds)} | {cell(fvds, 1)} | {word if change else ''}" in text
+        assert f"| {name} | {len(fvds)} | {cell(fvds, 1)} | {word if change else ''} |" in text
         if variant == "rjgan-2019":
             lower = [two - one for one, two in zip(fvds, base, strict=True)]  # by seed
             assert f"FVD is lower in every seed, by {min(lower):.0f} to {max(lower):.0f}." in " ".join(text.split())

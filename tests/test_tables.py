@@ -325,6 +325,7 @@ def test_a_figure_is_of_the_median_fvd(tmp_path):
     for path, fvd in zip(scores, (9.0, 7.0, 8.0, 11.0), strict=True):
         path.parent.mkdir()
         path.write_text(json.dumps({"fvd": fvd}))
+    assert figures.median_run(scores[:2]) == tmp_path / "rjgan-1/2000"
     assert figures.median_run(scores[:3]) == tmp_path / "rjgan-2/2000"
     assert figures.median_run(scores) == tmp_path / "rjgan-2/2000"
     assert figures.median_run([tmp_path / "images-0/2000.done"]) == tmp_path / "images-0/2000"  # which has no FVD

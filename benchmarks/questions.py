@@ -1,6 +1,7 @@
 """What the paper leaves open about its GANs: each question is a change of a few lines, trained and scored.
 
     python benchmarks/questions.py --seeds 0 1 2 --json docs/results/questions-faces.json
+    python benchmarks/questions.py --preset fast --variants rjgan-2019 --stops 4300 --n 256 --json fast.json
 
 mocogan, rmocogan, rjgan    as they are, to compare with
 mocogan-zero                h(0) = 0, as A.2 and A.3 have it for the other two
@@ -120,7 +121,7 @@ def measure(variant, seed, args):
     with patch.dict(vars(model), CHANGES[variant]):
         for stop in args.stops:
             fresh = f"--data {args.data} --data-root {args.data_root} --size 32 --width {args.width} --batch 8"
-            fresh = f"{fresh} --seed {seed} --device cpu --sample-every {args.stops[-1]}".split()
+            fresh = f"{fresh} --preset {args.preset} --seed {seed} --device cpu --sample-every {args.stops[-1]}".split()
             start = ["--resume"] if (run / "checkpoint.pt").exists() else fresh
             model.train(model.parse_args([*start, "--out", str(run), "--iters", str(stop)]))
             if model is rmocogan:
@@ -135,6 +136,7 @@ def main(argv=None):
     add("--variants", nargs="+", choices=CHANGES, default=list(CHANGES), help="what to train (default all)")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default 0 1 2")
     add("--stops", type=int, nargs="+", default=[250, 500, 1000, 2000], help="iterations (250 500 1000 2000)")
+    add("--preset", choices=["paper", "fast"], default="paper", help="of the other settings (default paper)")
     add("--width", type=int, default=16, help="base channel count (default 16)")
     add("--n", type=int, default=128, help="clips of FVD (default 128)")
     add("--data", default="faces", help="data set (default faces)")
@@ -153,7 +155,15 @@ def main(argv=None):
             print(f"questions.py: error: {error}", file=sys.stderr)
             return 2
         print(rows[-1], flush=True)
-        made = {"data": args.data, "size": 32, "width": args.width, "batch": 8, "n": args.n, "rows": rows}
+        made = {
+            "data": args.data,
+            "preset": args.preset,
+            "size": 32,
+            "width": args.width,
+            "batch": 8,
+            "n": args.n,
+            "rows": rows,
+        }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(made, indent=1) + "\n")
     return 0

@@ -12,6 +12,7 @@ from torch import nn
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import questions  # noqa: E402
+import render  # noqa: E402
 
 import data  # noqa: E402
 import mocogan  # noqa: E402
@@ -137,14 +138,28 @@ def test_the_page_has_the_answers():
             assert f"| {name} | {' | '.join(ranks + moves)} |" in text
 
 
+def test_the_page_says_what_first_weights_do_in_preset_fast():
+    text = " ".join((ROOT / "docs/results.md").read_text().split())
+    rows = json.loads((ROOT / "docs/results/questions-faces-fast.json").read_text())["rows"]
+    quality = json.loads((ROOT / "docs/results/quality-faces.json").read_text())["rows"]
+    beside = [row for row in quality if row["recipe"] == "fast" and row["iterations"] == 4300]
+    sides = [sorted(row["fvd"] for row in side) for side in (rows, beside)]
+    assert [row["seed"] for row in rows] == [row["seed"] for row in beside] == [0, 1, 2]
+    assert render.verdict(*sides)[0] == "not decided"
+    first, second = (render.cell(fvds, 1) for fvds in sides)
+    assert f"seeds is {first} ([numbers](results/questions-faces-fast.json)), beside [{second}](recipe.md" in text
+
+
 @needs_weights
 def test_rows_are_kept(tiny, tmp_path, monkeypatch):
     flags = f"--width 4 --stops 1 2 --n 2 --seeds 0 --data {tiny} --data-root {tmp_path} --runs {tmp_path / 'runs'}"
-    flags = [*flags.split(), "--json", str(tmp_path / "questions.json"), "--variants"]
+    flags = [*flags.split(), "--preset", "fast", "--json", str(tmp_path / "questions.json"), "--variants"]
     original = rmocogan.Latents
     assert questions.main([*flags, "rmocogan-drawn"]) == 0
     assert rmocogan.Latents is original
     (row,) = json.loads((tmp_path / "questions.json").read_text())["rows"]
+    config = json.loads((tmp_path / "runs/rmocogan-drawn-0/config.json").read_text())
+    assert config["preset"] == "fast" and config["penalty"] == 1
     assert set(row["residuals"]) == {"1", "2"} and row["fvd"] > 0 and row["iterations"] == 2
     monkeypatch.setattr(questions, "measure", lambda variant, seed, args: {"variant": variant, "seed": seed})
     assert questions.main([*flags, "rmocogan-drawn", "mocogan-zero"]) == 0

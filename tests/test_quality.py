@@ -12,6 +12,7 @@ from PIL import Image
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import quality  # noqa: E402
+import render  # noqa: E402
 
 KEPT = ROOT / "docs/results/quality-faces.json"
 
@@ -117,6 +118,25 @@ def test_the_page_has_its_numbers():
     assert (long["raw"], average["raw"]) == (True, False) and said in " ".join(text.split())
     floors = next(row for row in rows if row["recipe"] == "fast")
     assert f"| {floors['floor']:.1f} | {floors['blurred_floor']:.1f} | {floors['is_real']:.2f} |" in text
+
+
+def test_the_page_says_what_one_layer_more_does():
+    text = " ".join((ROOT / "docs/recipe.md").read_text().split())
+    rows = json.loads((ROOT / "docs/results/refined-faces.json").read_text())["rows"]
+    kept = json.loads(KEPT.read_text())["rows"]
+    fast = [row for row in kept if (row["recipe"], row["iterations"]) == ("fast", 4300)]
+    paper = [row for row in kept if (row["recipe"], row["raw"], row["iterations"]) == ("paper", True, 4000)]
+    assert [row["seed"] for row in rows] == [row["seed"] for row in fast] == [0, 1, 2]
+    assert all(one["fvd"] < other["fvd"] and one["is"] < other["is"] for one, other in zip(rows, fast, strict=True))
+    words = {}
+    for metric in ("fvd", "blurred", "is"):
+        sides = [[row[metric] for row in side] for side in (rows, fast)]
+        words[metric] = render.verdict(*sides)[0], render.cell(sides[0], 2 if metric == "is" else 1)
+    share = 100 * statistics.mean(row["fvd"] for row in rows) / statistics.mean(row["fvd"] for row in paper)
+    assert words["fvd"][0] == "reproduced" and words["blurred"][0] == "not decided"
+    assert f"FVD is then {words['fvd'][1]}, lower in every seed, and {share:.0f} % of that of the paper's" in text
+    assert f"Blurred FVD is {words['blurred'][1]}, which decides nothing; the Inception Score of frames" in text
+    assert f"of frames is {words['is'][1]}, lower than that of the preset" in text
 
 
 def test_the_page_has_the_ablation():

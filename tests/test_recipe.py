@@ -192,6 +192,11 @@ def test_networks_of_the_recipe(gan, argv):
     assert nets["D_I"].net[1].out_channels == 12 and nets["D_V"].net[1].out_channels == 8
     assert [type(layer) for layer in nets["G_I"].net][-3:] == [nn.Upsample, nn.Conv2d, nn.Tanh]
     assert nets["G_I"](torch.zeros(2, 3, 60)).shape == (2, 3, 3, 32, 32)
+    for width, half in ((12, 6), (1, 1)):  # the layer that refined adds sees all pixels
+        G = gan.build(gan.parse_args(argv("--upsample", "refined", "--image-width", width)))["G_I"]
+        assert [type(layer) for layer in G.net][-4:] == [nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.Tanh]
+        assert G.net[:-4](torch.zeros(2, 60, 1, 1)).shape == (2, half, 32, 32)
+        assert G(torch.zeros(2, 3, 60)).shape == (2, 3, 3, 32, 32)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
@@ -295,7 +300,8 @@ def test_exact_resume_across_the_end_of_images(argv, cut):
 
 
 @pytest.mark.parametrize("flag", ["--penalty 1", "--batch-norm off", "--clip-scale 2", "--upsample bilinear",
-                                  "--image-width 12", "--betas 0 0.99", "--ema 0.9", "--gate-bias 2"])  # fmt: skip
+                                  "--upsample refined", "--image-width 12", "--betas 0 0.99", "--ema 0.9",
+                                  "--gate-bias 2"])  # fmt: skip
 def test_exact_resume_with_each_part(gan, argv, flag):
     straight = train(gan, argv(*flag.split(), "--iters", 6, out="straight"))
     train(gan, argv(*flag.split(), "--iters", 3, out="parts"))

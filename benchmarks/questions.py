@@ -117,7 +117,8 @@ def residuals(run):
 def measure(variant, seed, args):
     """Train a variant through the stops; what is known of it: a row."""
     model = importlib.import_module(variant.split("-")[0])
-    run, row = args.runs / f"{variant}-{seed}", {"variant": variant, "seed": seed, "iterations": args.stops[-1]}
+    run = args.runs / args.preset / f"{variant}-{seed}"
+    row = {"variant": variant, "seed": seed, "iterations": args.stops[-1]}
     with patch.dict(vars(model), CHANGES[variant]):
         for stop in args.stops:
             fresh = f"--data {args.data} --data-root {args.data_root} --size 32 --width {args.width} --batch 8"
@@ -144,7 +145,10 @@ def main(argv=None):
     add("--runs", type=Path, default=Path("runs/questions"), help="folder of the runs (default runs/questions)")
     add("--json", type=Path, required=True, help="where the numbers are kept; what is there is not measured again")
     args = parser.parse_args(argv)
-    rows = json.loads(args.json.read_text())["rows"] if args.json.exists() else []
+    kept = json.loads(args.json.read_text()) if args.json.exists() else {"preset": args.preset, "rows": []}
+    if kept["preset"] != args.preset:
+        parser.error(f"--json {args.json} is of --preset {kept['preset']}: give another file")
+    rows = kept["rows"]
     known = {(row["variant"], row["seed"]) for row in rows}
     for seed, variant in itertools.product(args.seeds, args.variants):
         if (variant, seed) in known:
@@ -155,17 +159,9 @@ def main(argv=None):
             print(f"questions.py: error: {error}", file=sys.stderr)
             return 2
         print(rows[-1], flush=True)
-        made = {
-            "data": args.data,
-            "preset": args.preset,
-            "size": 32,
-            "width": args.width,
-            "batch": 8,
-            "n": args.n,
-            "rows": rows,
-        }
+        made = {"data": args.data, "preset": args.preset, "size": 32, "width": args.width, "batch": 8, "n": args.n}
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(made, indent=1) + "\n")
+        args.json.write_text(json.dumps(made | {"rows": rows}, indent=1) + "\n")
     return 0
 
 

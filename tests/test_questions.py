@@ -151,18 +151,21 @@ def test_the_page_says_what_first_weights_do_in_preset_fast():
 
 
 @needs_weights
-def test_rows_are_kept(tiny, tmp_path, monkeypatch):
+def test_rows_are_kept(tiny, tmp_path, monkeypatch, capsys):
     flags = f"--width 4 --stops 1 2 --n 2 --seeds 0 --data {tiny} --data-root {tmp_path} --runs {tmp_path / 'runs'}"
     flags = [*flags.split(), "--preset", "fast", "--json", str(tmp_path / "questions.json"), "--variants"]
     original = rmocogan.Latents
     assert questions.main([*flags, "rmocogan-drawn"]) == 0
     assert rmocogan.Latents is original
     (row,) = json.loads((tmp_path / "questions.json").read_text())["rows"]
-    config = json.loads((tmp_path / "runs/rmocogan-drawn-0/config.json").read_text())
+    config = json.loads((tmp_path / "runs/fast/rmocogan-drawn-0/config.json").read_text())
     assert config["preset"] == "fast" and config["penalty"] == 1
     assert set(row["residuals"]) == {"1", "2"} and row["fvd"] > 0 and row["iterations"] == 2
     monkeypatch.setattr(questions, "measure", lambda variant, seed, args: {"variant": variant, "seed": seed})
     assert questions.main([*flags, "rmocogan-drawn", "mocogan-zero"]) == 0
+    with pytest.raises(SystemExit):  # rows of two presets in one file
+        questions.main([*flags, "mocogan", "--preset", "paper"])
+    assert "is of --preset fast" in capsys.readouterr().err
     rows = json.loads((tmp_path / "questions.json").read_text())["rows"]
     assert rows == [row, {"variant": "mocogan-zero", "seed": 0}]
 

@@ -336,7 +336,7 @@ def read(results, name):
 
 
 def verdicts(results, preset="quick"):
-    """The paper's claims as a table in Markdown. Where more seeds or longer runs give another verdict, so many rows."""
+    """The paper's claims as a table in Markdown. More seeds or longer runs with another verdict have their own row."""
     lines = ["| | the paper's claim | measured | verdict |", "|---|---|---|---|"]
     for name, title in SECTIONS.items():
         link = f"[{title}](#{title.lower().replace(' ', '-').replace('.', '')})"

@@ -122,7 +122,9 @@ def test_the_page_has_its_numbers():
 
 def test_the_page_says_what_one_layer_more_does():
     text = " ".join((ROOT / "docs/recipe.md").read_text().split())
-    rows = json.loads((ROOT / "docs/results/refined-faces.json").read_text())["rows"]
+    found = json.loads((ROOT / "docs/results/refined-faces.json").read_text())
+    rows, again = found["rows"], found["by the command"]
+    assert f"by which seed {again['seed']} has {again['fvd']:.1f}:" in text
     kept = json.loads(KEPT.read_text())["rows"]
     fast = [row for row in kept if (row["recipe"], row["iterations"]) == ("fast", 4300)]
     paper = [row for row in kept if (row["recipe"], row["raw"], row["iterations"]) == ("paper", True, 4000)]

@@ -28,18 +28,16 @@ FAST = "--preset fast"
 RECIPES = {  # the flags of rjgan.py
     "paper": "--size {size} --width 16 --batch 8 --iters {paper_iters}",
     "fast": FAST,
-    "longer": f"{FAST} --image-iters 4000",  # with --iters 7000
     "no-images": f"{FAST} --image-iters 0",
     "no-penalty": f"{FAST} --penalty 0",
     "batch-norm": f"{FAST} --batch-norm on",
     "transposed": f"{FAST} --upsample transposed",
     "narrow-images": f"{FAST} --image-width 16",
-    "whole-clips": f"{FAST} --clip-scale 1",
+    "half-clips": f"{FAST} --clip-scale 2",
     "open-gate": f"{FAST} --gate-bias 0",
 }
 WHOLE = {  # by recipe and raw weights or not: the name and the colour in the plot
     ("fast", False): ("preset fast", "#0072B2"),
-    ("longer", False): ("preset fast, longer", "#56B4E9"),
     ("paper", False): ("the paper's recipe, averaged", "#D55E00"),
     ("paper", True): ("the paper's recipe, as trained", "#E69F00"),
 }

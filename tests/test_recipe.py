@@ -17,7 +17,7 @@ import rjgan
 import rjvae
 import rmocogan
 
-FAST = "--penalty 1 --batch-norm off --noise 0 --clip-scale 2 --upsample bilinear --image-width 12".split()
+FAST = "--penalty 1 --batch-norm off --noise 0 --clip-scale 2 --upsample refined --image-width 12".split()
 
 # --- Averaged weights ------------------------------------------------------------------------------------------------
 

@@ -38,10 +38,10 @@ SPLIT = "all"  # as in the paper, GANs train on all videos and are compared with
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
 FAST = PAPER | {  # docs/recipe.md
     "iters": 2500, "batch": 8, "size": 32, "width": 16, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998, "penalty": 1.0,
-    "image_width": 32, "batch_norm": "off", "noise": 0.0, "upsample": "refined", "gate_bias": 2.0,
+    "image_width": 32, "batch_norm": "off", "noise": 0.0, "clip_size": 32, "upsample": "refined", "gate_bias": 2.0,
 }  # fmt: skip
 FAST |= {"iters": 4300, "image_iters": 2500, "image_batch": 32}  # new vs mocogan.py
-FIXED = ("init", "betas", "image_width", "upsample", "batch_norm", "clip_scale", "gate_bias")  # under --resume
+FIXED = ("init", "betas", "image_width", "upsample", "batch_norm", "clip_size", "gate_bias")  # under --resume
 FIXED += ("residual", "image_iters")  # new vs mocogan.py
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
 LATENT = 60  # new vs mocogan.py: the dimension of mu, eps(t), delta(t) and z(t), A.5
@@ -114,13 +114,13 @@ class VideoDiscriminator(nn.Module):
     """D_V: clips (B, T, C, H, W), T >= 16, to logits (B, 1, T - 15, 1, 1).
 
     The last kernel, without noise before it, spans the rest of the frame: 4x4 at 64 pixels as in the paper.
-    With scale 2, D_V sees clips of half the size: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
+    Larger clips than clip_size are made smaller: motion needs no fine detail (DVD-GAN, arXiv 1907.06571).
     """
 
-    def __init__(self, size, width, sigma, batch_norm=True, scale=1):
+    def __init__(self, size, width, sigma, batch_norm=True, clip_size=128):
         super().__init__()
-        self.scale = scale
-        left = size // scale // 16
+        self.scale = max(1, size // clip_size)
+        left = size // self.scale // 16
 
         def block(before, after, norm=batch_norm):
             conv = nn.Conv3d(before, after, 4, (1, 2, 2), (0, 1, 1), bias=not batch_norm)
@@ -175,7 +175,7 @@ def build(args):
     update_gate += args.gate_bias  # so that latents begin to drift, not to jump
     batch_norm = args.batch_norm == "on"
     nets["D_I"] = ImageDiscriminator(args.image_width or args.width, args.noise, batch_norm)
-    nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_scale)
+    nets["D_V"] = VideoDiscriminator(args.size, args.width, args.noise, batch_norm, args.clip_size)
     if not batch_norm:  # He initialisation: torch's own shrinks the signal at every layer, and D begins dead
         for layer in (*nets["D_I"].net, *nets["D_V"].net):
             if hasattr(layer, "weight"):
@@ -400,7 +400,7 @@ def parse_args(argv=None):
     add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
     add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")
-    add("--clip-scale", type=int, default=1, choices=(1, 2), help="2: D_V sees clips of half the size")
+    add("--clip-size", type=int, default=128, choices=(16, 32, 64, 128), help="D_V sees clips of at most N pixels")
     add("--gate-bias", type=data.weight, default=0.0, metavar="X", help="added to R_M's update gate at the start")
     add("--kappa", default="16", metavar="N", help="frames of a generated video, or data: the lengths of the data's")
     add("--init", metavar="RUN", help="start from the networks of another run, where names and shapes agree")

@@ -33,7 +33,7 @@ RECIPES = {  # the flags of rjgan.py
     "batch-norm": f"{FAST} --batch-norm on",
     "transposed": f"{FAST} --upsample transposed",
     "narrow-images": f"{FAST} --image-width 16",
-    "half-clips": f"{FAST} --clip-scale 2",
+    "half-clips": f"{FAST} --clip-size 16",
     "open-gate": f"{FAST} --gate-bias 0",
 }
 WHOLE = {  # by recipe and raw weights or not: the name and the colour in the plot

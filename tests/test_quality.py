@@ -15,7 +15,7 @@ import quality  # noqa: E402
 import render  # noqa: E402
 
 KEPT = ROOT / "docs/results/quality-faces.json"
-EARLIER = "--upsample bilinear --clip-scale 2"  # the preset of most parts of the ablation
+EARLIER = "--upsample bilinear --clip-size 16"  # the preset of most parts of the ablation
 
 
 def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, capsys):
@@ -144,7 +144,7 @@ def test_the_page_has_the_ablation():
     assert f"| the earlier preset, `{EARLIER}` | {cells(earlier, blurred=1, **{'is': 2})} | |" in text
     flags = {name: words.removeprefix(quality.FAST).strip() for name, words in quality.RECIPES.items()}
     assert of.keys() == flags.keys() - {"paper", "fast"} | {"whole-clips"}
-    flags |= {"whole-clips": "--clip-scale 1", "no-images": flags["no-images"] + " --iters 2800"}
+    flags |= {"whole-clips": "--clip-size 32", "no-images": flags["no-images"] + " --iters 2800"}
     for recipe, found in of.items():
         name, beside = f"the earlier preset, `{flags[recipe]}`", earlier
         if recipe == "half-clips":

@@ -17,7 +17,7 @@ import rjgan
 import rjvae
 import rmocogan
 
-FAST = "--penalty 1 --batch-norm off --noise 0 --clip-scale 2 --upsample refined --image-width 12".split()
+FAST = "--penalty 1 --batch-norm off --noise 0 --clip-size 16 --upsample refined --image-width 12".split()
 
 # --- Averaged weights ------------------------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ def test_a_checkpoint_without_averages_goes_on(gan, argv):
     run = train(gan, argv("--iters", 2, out="old"))
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     del state["ema"]
-    for flag in ("penalty", "batch_norm", "clip_scale", "upsample", "image_width", "ema", "preset", "betas"):
+    for flag in ("penalty", "batch_norm", "clip_size", "upsample", "image_width", "ema", "preset", "betas"):
         del state["config"][flag]
     torch.save(state, run / "checkpoint.pt")
     nets = gan.load_run(run)[1].state_dict()
@@ -202,6 +202,7 @@ def test_networks_of_the_recipe(gan, argv):
 @pytest.mark.parametrize("size", [32, 64, 128])
 def test_discriminators_without_batch_norm_begin_alive(gan, argv, size):
     """The signal keeps its size from layer to layer, so the logits of different inputs differ."""
+    torch.manual_seed(0)
     nets = gan.build(gan.parse_args(argv(*FAST, "--size", size)))
     x = F.interpolate(torch.rand(8, 3, 4, 4, generator=data.seeded(0)) * 2 - 1, size=size, mode="bilinear")
     for D, inputs in ((nets["D_I"], x), (nets["D_V"], x[:, None].repeat(1, 16, 1, 1, 1))):
@@ -231,13 +232,17 @@ def test_a_gate_bias_is_a_number_of_at_least_0(gan, argv, fails):
         fails(gan.main, argv(f"--gate-bias={value}"), "--gate-bias")
 
 
-@pytest.mark.parametrize("size", [32, 64, 128])
-def test_video_discriminator_sees_means_of_2x2_pixels(gan, argv, size):
-    net = gan.build(gan.parse_args(argv(*FAST, "--size", size, "--width", 4)))["D_V"]
+@pytest.mark.parametrize("size, clip_size, k", [(32, 16, 2), (64, 32, 2), (128, 32, 4), (32, 32, 1), (32, 64, 1)])
+def test_video_discriminator_sees_means_of_pixels(gan, argv, size, clip_size, k):
+    """Of k x k pixels where clips are larger than --clip-size; clips that are not are seen as they are."""
+    net = gan.build(gan.parse_args(argv(*FAST, "--size", size, "--width", 4, "--clip-size", clip_size)))["D_V"]
     x = torch.randn(2, 16, 3, size, size, generator=data.seeded(0))
     assert net(x).shape == (2, 1, 1, 1, 1)
-    means = F.avg_pool2d(x.flatten(0, 1), 2).repeat_interleave(2, -1).repeat_interleave(2, -2).unflatten(0, (2, 16))
+    means = F.avg_pool2d(x.flatten(0, 1), k).repeat_interleave(k, -1).repeat_interleave(k, -2).unflatten(0, (2, 16))
     torch.testing.assert_close(net(x), net(means))
+    swapped = x.clone()  # two neighbours change places
+    swapped[..., :2] = x[..., :2].flip(-1)
+    assert torch.allclose(net(x), net(swapped), atol=1e-6) == (k > 1)
     assert not torch.allclose(net(x), net(x + 0.1))
 
 
@@ -299,7 +304,7 @@ def test_exact_resume_across_the_end_of_images(argv, cut):
     assert_equal(checkpoint(straight), checkpoint(parts))
 
 
-@pytest.mark.parametrize("flag", ["--penalty 1", "--batch-norm off", "--clip-scale 2", "--upsample bilinear",
+@pytest.mark.parametrize("flag", ["--penalty 1", "--batch-norm off", "--clip-size 16", "--upsample bilinear",
                                   "--upsample refined", "--image-width 12", "--betas 0 0.99", "--ema 0.9",
                                   "--gate-bias 2"])  # fmt: skip
 def test_exact_resume_with_each_part(gan, argv, flag):
@@ -341,6 +346,6 @@ def test_flags_of_a_network_cannot_change_on_resume(gan, argv, fails):
     fails(
         gan.main, ["--out", str(run), "--resume", "--iters", "3", "--betas", "0", "0.9"], "--betas", "cannot change it"
     )
-    for change in ("--image-width 12", "--upsample bilinear", "--batch-norm off", "--clip-scale 2", "--gate-bias 2.0"):
+    for change in ("--image-width 12", "--upsample bilinear", "--batch-norm off", "--clip-size 16", "--gate-bias 2.0"):
         flag, value = change.split()
         fails(gan.main, ["--out", str(run), "--resume", "--iters", "3", flag, value], f"not {value}: --resume cannot")

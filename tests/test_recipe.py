@@ -190,8 +190,9 @@ def test_networks_of_the_recipe(gan, argv):
     assert all(layer.sigma == 0 for name in ("D_I", "D_V") for layer in nets[name].modules() if hasattr(layer, "sigma"))
     assert nets["G_I"].net[0].out_channels == 12 * 4
     assert nets["D_I"].net[1].out_channels == 12 and nets["D_V"].net[1].out_channels == 8
-    assert [type(layer) for layer in nets["G_I"].net][-3:] == [nn.Upsample, nn.Conv2d, nn.Tanh]
-    assert nets["G_I"](torch.zeros(2, 3, 60)).shape == (2, 3, 3, 32, 32)
+    G = gan.build(gan.parse_args(argv("--upsample", "bilinear")))["G_I"]
+    assert [type(layer) for layer in G.net][-3:] == [nn.Upsample, nn.Conv2d, nn.Tanh]
+    assert G(torch.zeros(2, 3, 60)).shape == (2, 3, 3, 32, 32)
     for width, half in ((12, 6), (1, 1)):  # the layer that refined adds sees all pixels
         G = gan.build(gan.parse_args(argv("--upsample", "refined", "--image-width", width)))["G_I"]
         assert [type(layer) for layer in G.net][-4:] == [nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.Tanh]

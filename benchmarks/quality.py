@@ -1,7 +1,7 @@
 """What the recipe of today does in a few core-minutes: preset fast against the paper's recipe, and without each part.
 
-    python benchmarks/quality.py --iters 4300 --paper-iters 3000 --json quality.json
-    python benchmarks/quality.py --iters 4300 --paper-iters 3000 --recipes no-penalty --json ablation.json
+    python benchmarks/quality.py --iters 4300 --paper-iters 4700 --json quality.json
+    python benchmarks/quality.py --iters 4300 --paper-iters 4700 --recipes no-penalty --json ablation.json
 
 Each run trains on one thread, stops at shares of its iterations, and is scored there: FVD, blurred FVD (all clips at
 half the size and back) and the Inception Score of frames, of averaged and, for the paper's recipe, of raw weights.

@@ -152,10 +152,8 @@ def test_the_page_has_the_ablation():
         assert {row["iterations"] for row in found} == {2800 if recipe == "no-images" else 4300}
         assert f"| {name} | {cells(found, blurred=1, **{'is': 2})} | {counts(beside, found)} |" in text
 
-    text, (whole, half_size, older) = (
-        " ".join(text.split()),
-        (cells(x, fvd=1)[4:] for x in (fast, of["half-clips"], earlier)),
-    )
+    text = " ".join(text.split())
+    whole, half_size, older = (cells(rows, fvd=1)[4:] for rows in (fast, of["half-clips"], earlier))
     assert f"FVD is {half_size} instead of {whole}, which is not decided" in text
     assert render.verdict(*([row["fvd"] for row in side] for side in (fast, of["half-clips"])))[0] == "not decided"
     assert f"FVD of the earlier preset is {older}." in text
@@ -190,6 +188,11 @@ def test_the_page_says_what_64_pixels_give():
     said = "(root mean square) is {}; after 12,000 iterations it is {}, with D_I half as wide {}, and of real clips {}."
     assert said.format(*moves) in text
     assert f"Frame 16 is {now['away 16']:.2f} away from its summary frame." in text
+
+    jumps = [max(found[name]["D_clips"].values()) for name in ("whole clips", "weizmann whole clips")]
+    assert f"on the faces to {jumps[0]:.1f}, about every thousand" in text and min(jumps) > 30
+    whole = found["weizmann whole clips"]
+    assert f"FVD is {whole['fvd']:.1f} after 2450 iterations (N = {whole['n']}, one seed)" in text
 
     gate = found["open-gate"]
     assert f"{gate['deviation']:.3f} instead of {gate['half']:.3f} (8000 iterations" in text

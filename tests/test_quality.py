@@ -108,12 +108,14 @@ def test_the_page_has_its_numbers():
 
     long = json.loads((ROOT / "docs/results/long-faces-minutes.json").read_text())["runs"]
     later = statistics.mean(render.measured(long, "rjgan", "fvd"))
-    assert f"of that of 5000 iterations as trained ([{later:.1f}](results.md" in " ".join(text.split())
-    said = {"blurred": "{} % of that of the paper's recipe as trained, and {} % of", "fvd": "{} % and {} %, and {} %"}
-    for metric, words in said.items():
-        shares = [round(100 * mean(metric, "fast", False) / mean(metric, "paper", raw)) for raw in (True, False)]
-        shares += [round(100 * mean("fvd", "fast", False) / later)]
-        assert f"FVD is {words.format(*shares)}" in " ".join(text.split())
+    share = {}
+    for metric in ("fvd", "blurred"):
+        for raw in (True, False):
+            share[metric, raw] = round(100 * mean(metric, "fast", False) / mean(metric, "paper", raw))
+    said = f"as trained, blurred FVD is {share['blurred', True]} %, and FVD is {share['fvd', True]} %; "
+    said += f"{100 * mean('fvd', 'fast', False) / later:.0f} % after 5000 of its iterations ([{later:.1f}](results.md"
+    assert said in " ".join(text.split())
+    assert f"average they are {share['blurred', False]} % and {share['fvd', False]} %." in " ".join(text.split())
     fast = [row for row in rows if (row["recipe"], row["iterations"]) == ("fast", 4300)]
     for row in [row for row in rows if row["iterations"] == 18000 and "blurred" in row]:
         assert all(one[metric] < row[metric] for one in fast for metric in ("fvd", "blurred"))
@@ -203,7 +205,7 @@ def test_the_page_says_what_64_pixels_give():
     assert f"in {people['core_seconds'] / 60:.0f} core-minutes**" in text and f"FVD is {people['fvd']:.1f}" in text
     faces = found["weizmann from faces"]
     assert faces["fvd"] > people["fvd"] and faces["n"] == people["n"]
-    assert f"and has {faces['fvd']:.1f}, more than the run from scratch. Whether" in text
+    assert f"and has an FVD of {faces['fvd']:.1f}, more than the run from scratch;" in text
     assert f"`{people['what'].removeprefix('python rjgan.py ')}`" in text
 
 
@@ -216,8 +218,8 @@ def test_the_page_says_what_fvd_sees():
     cells = [f"{fast[name]:.1f}" for name in ("sampled", "smooth", "frozen", "recoloured")]
     assert "| the earlier preset, seed 0 | {} | {} | | {} | {} |".format(*cells) in text
     lost = {name: real[name] - real["sampled"] for name in ("smooth", "frozen", "recoloured")}
-    said = "real videos lose {smooth:.0f} points, and are farther from real ones than those of that preset. Standing "
-    said += "still costs {frozen:.0f} points, wrong colours {recoloured:.0f}."
+    said = "FVD of real clips is {smooth:.0f} higher: they are then farther from real clips than videos of that preset. "
+    said += "Frozen frames add {frozen:.0f}, wrong colours {recoloured:.0f}."
     assert said.format(**lost) in " ".join(text.split()) and real["smooth"] > fast["sampled"]
 
 

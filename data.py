@@ -241,7 +241,10 @@ def read_prepared(folder, name, split):
 
 def take_split(videos, test, split):
     """The part of `videos` that `split` names; `test` is a mask of N booleans. UserError if it is empty."""
-    part = videos if split == "all" else videos.subset(test if split == "test" else ~test)
+    masks = {"train": ~test, "test": test}
+    if split not in (*masks, "all"):
+        raise UserError(f"no split {split!r}: there are train, test and all")
+    part = videos if split == "all" else videos.subset(masks[split])
     if not len(part):
         raise UserError(f"no videos in the {split} split of {videos.name}")
     return part
@@ -604,7 +607,7 @@ def enlarge(frames, pixels=96):
 def save_png(path, image):
     """Write a uint8 array (H, W, C) as a PNG, making its folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
+    Image.fromarray(image).save(path, "PNG")
 
 
 def tile(images, columns):
@@ -988,6 +991,8 @@ def results_folder(run):
     if "published" not in (json.loads(config.read_text()) if config.exists() else {}):
         return run
     folder = Path("runs") / run.absolute().parent.name / run.name
+    if folder.absolute() == run.absolute():
+        folder = folder.with_name(f"{run.name}-results")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -1054,7 +1059,8 @@ def caught_signals():
     numbers, before = [], {}
     with contextlib.suppress(ValueError):  # Python allows handlers in the main thread alone
         for s in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:  # no HUP on Windows
-            before[s] = signal.signal(s, lambda number, _: numbers.append(number))
+            if s == signal.SIGINT or signal.getsignal(s) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                before[s] = signal.signal(s, lambda number, _: numbers.append(number))
     try:
         yield numbers
     finally:
@@ -1337,7 +1343,7 @@ def main(argv=None):
     except (UserError, OSError) as error:
         fail("data", error)
     except KeyboardInterrupt:
-        fail("data", "interrupted; started again, prepare goes on from here")
+        fail("data", "interrupted" + "; started again, prepare goes on from here" * (args.command == "prepare"))
     return 0
 
 

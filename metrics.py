@@ -527,13 +527,13 @@ def compare(videos, stride, fakes, frames, n, seed, net, cache=None, resize=RESI
             sides = fake.shape[2], videos.frames.shape[1]
             raise UserError(f"frames of {sides[0]} pixels a side against {sides[1]}: --size {min(sides)} resizes both")
     both = count_clips(videos, frames, stride) >= 2 * n
-    clips, _ = draw_clips(videos, 2 * n if both else n, frames, stride, seed)
+    clips, index = draw_clips(videos, 2 * n if both else n, frames, stride, seed)
     x = features(blurred(clips) if blur else clips, net, cache, videos.name, resize)
     real, others = x[:n], x[n:]
     made = [features(blurred(fake) if blur else fake, net, name="samples", resize=resize) for fake in fakes]
     fvds = [frechet_distance(real, y) for y in made]
     infinite = [fvd_infinity(real, y, seed) for y in made]
-    kind = "disjoint videos" if len(videos) >= 2 * n else "two draws from the same videos"
+    kind = "disjoint videos" if len(set(index)) == len(index) else "two draws from the same videos"
     return {
         "fvd": float(np.mean(fvds)),
         "fvd_std": float(np.std(fvds, ddof=1)) if len(fvds) > 1 else None,
@@ -646,7 +646,10 @@ def predict(net, clips):
 def hold_out(videos):
     """Two sets of videos, an eighth of them the second: of other people, where a label says who is who."""
     who = next((videos.labels[key] for key in ("subject", "person") if key in videos.labels), np.arange(len(videos)))
-    second = np.isin(who, np.unique(who)[3::8])
+    people = np.unique(who)
+    if len(people) < 2:
+        raise UserError(f"{videos.name}: one person or video to train on, and none to decide when to stop")
+    second = np.isin(who, people[min(3, len(people) - 1) :: 8])
     return videos.subset(~second), videos.subset(second)
 
 
@@ -724,6 +727,14 @@ def train_reader(
     return keep(path.with_name(path.name.removesuffix(".pt") + ".json"), result)
 
 
+MOTION_LABELS = ("expression", "action", "view", "action-view")  # what moves; every other label is content
+
+
+def motion_label(videos):
+    """What the Inception Score is about: the first label of what moves, else the first of all, or None."""
+    return next((label for label in (*MOTION_LABELS, *videos.classes) if label in videos.classes), None)
+
+
 def reader_path(root, kind, dataset, size, *label):
     """Where a trained classifier or judge of a data set lives."""
     return Path(root) / "readers" / ("-".join([kind, data.run_name(dataset), str(size), *label]) + ".pt")
@@ -779,20 +790,21 @@ def score_batches(probabilities, batches=10):
     return {"is": score, "is_error": error, "h_y": H_y, "h_y_given_x": H_yx}
 
 
-def evaluate_is(run, classifier=None, label="expression", n=1280, seed=0, device="cpu", root=None, raw=False):
+def evaluate_is(run, classifier=None, label=None, n=1280, seed=0, device="cpu", root=None, raw=False):
     """Inception Score of 10 batches of a run's n images, beside that of real frames. Writes RUN/is.json, returns it.
 
     Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
     `frames` scores a random frame of each video for every model, since FVD sees those and never G_I(mu).
-    classifier: its path, by default where `train-classifier` puts it for the run's data and size; root: where the data
-    are, if not where the run's config.json says.
+    classifier: its path, by default where `train-classifier` puts it for the run's data, size and label (see
+    `motion_label`); root: where the data are, if not where the run's config.json says.
     """
     config = read_config(run, root)
-    dataset, size = config["data"], config["size"]
+    dataset, size, videos = config["data"], config["size"], load_data(run, config)
+    label = label or motion_label(videos)
     path = classifier or reader_path(config["data_root"], "classifier", dataset, size, label)
     net, saved = load_reader(path, Classifier, config, f"--label {label}", device)
     (label,) = saved["classes"]
-    real, _ = draw_clips(load_data(run, config), n, 1, 1, seed)
+    real, _ = draw_clips(videos, n, 1, 1, seed)
     model, nets, weights = load_model(run, device, raw)
     made = generate(model, nets, n, config["frames"], seed, device)
     moments = np.random.default_rng(seed).integers(config["frames"], size=n)
@@ -817,8 +829,6 @@ def is_table(r):
 
 
 # --- Disentanglement (paper, section 5.3, with numbers) --------------------------------------------------------------
-
-MOTION_LABELS = ("expression", "action", "view", "action-view")  # what moves; every other label is content
 
 
 def agreement(p, q):
@@ -954,6 +964,8 @@ def fvd_command(a, b, frames, stride, size, repeats, raw, root, **common):
 
 
 def train_command(kind, dataset, size, root, out, label=None, everyone=False, frames=1, stride=1, **common):
+    if kind is Classifier:
+        label = label or motion_label(data.load(dataset, root, size))
     labels = [label] if label else []
     words = [kind.__name__.lower(), dataset, size, *labels, *["everyone"] * everyone]
     path = Path(out or reader_path(root, *words))
@@ -1002,7 +1014,7 @@ def parser():
     add("--raw", action="store_true", help="of a run, the weights as trained, not their average")
 
     add = of_run("is", "Inception Score of a run's images", evaluate_is, is_table)
-    add("--label", default="expression", help="what the classifier tells apart (default expression)")
+    add("--label", help="what the classifier tells apart (default the data's expression or action)")
     add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
     add("--n", type=data.number(int, 20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
 
@@ -1021,7 +1033,7 @@ def parser():
         add = command(f"train-{name}", f"train the {name} of {use}", train_command, reader_table, kind=kind)
         add("dataset", metavar="DATA", help="a data set with labels")
         if kind is Classifier:
-            add("--label", default="expression", help="what it tells apart (default expression)")
+            add("--label", help="what it tells apart (default the data's expression or action)")
             add("--everyone", action="store_true", help="train on all videos, to the end: no one is left to test it")
         else:
             add("--frames", type=data.positive, default=16, help="frames of a clip (default 16)")

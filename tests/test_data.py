@@ -798,6 +798,22 @@ def test_show(folder, tmp_path, capsys):
     assert picture[2 + 98 * 7 + 50, 2 + 98 * 11 + 50].tolist() == [7, 10, 0]  # from the first frame to the last
 
 
+def test_a_sheet_is_a_png_by_any_name(folder, tmp_path):
+    data.main(["show", str(folder), "--size", "32", "--out", str(tmp_path / "sheet")])
+    assert Image.open(tmp_path / "sheet").format == "PNG"
+
+
+def test_an_interrupted_download_is_one_line(fails, monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "download", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    line = fails(data.main, ["download", "weizmann", "--data-root", str(tmp_path)])
+    assert line == "data.py: error: interrupted\n"
+
+
+def test_splits_have_names(folder):
+    with pytest.raises(data.UserError, match="no split 'val': there are train, test and all"):
+        data.load(str(folder), size=32, split="val")
+
+
 def test_show_writes_beside_you_by_default(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data.main(["show", str(folder), "--size", "32"])

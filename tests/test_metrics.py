@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -422,6 +423,7 @@ def test_the_floor_says_what_it_is_of():
     assert floor([9] * 8, 4)["floor_of"] == "disjoint videos"
     assert floor([9] * 8, 4)["floor"] > 1e-6  # not of the real clips to themselves
     assert floor([12] * 4, 4)["floor_of"] == "two draws from the same videos"
+    assert floor([12] * 4 + [3] * 4, 4)["floor_of"] == "two draws from the same videos"  # four are long enough
     assert floor([9] * 4, 4)["floor"] is None
     result = floor([9] * 8, 4)
     assert result["fvd"] == pytest.approx(np.mean(result["fvds"]))
@@ -624,7 +626,8 @@ def test_inception_score_of_images_and_of_frames(toy):
 
 def test_inception_score_of_a_run(toy, fails, capfd):
     run = toy()
-    fails(metrics.main, ["is", str(run), "--label", "action"], "train-classifier toy --size 32", "--label action")
+    fails(metrics.main, ["is", str(run), "--label", "subject"], "train-classifier toy --size 32", "--label subject")
+    fails(metrics.main, ["is", str(run)], "train-classifier toy --size 32", "--label action")  # what moves
     assert metrics.main(["is", str(run), "--label", "colour", "--json", "-"]) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["is"] > 2.7 and result["real"]["is"] > 2.7 and result["classifier_accuracy"] > 0.95
@@ -766,6 +769,19 @@ def test_a_reader_that_does_not_say_is_taken(toy, toy_root, tmp_path):
     del state["trained_on"]
     torch.save(state, tmp_path / "old.pt")
     assert metrics.main(["disentangle", str(toy()), "--judge", str(tmp_path / "old.pt"), "--n", "32"]) == 0
+
+
+def test_few_people_still_decide_when_to_stop():
+    def some(people):
+        videos = data.from_arrays("few", [np.zeros((9, 2, 2, 3), np.uint8)] * 6)
+        return replace(videos, labels={"subject": np.arange(6) % people})
+
+    for people in (2, 3, 6):
+        train, check = metrics.hold_out(some(people))
+        assert len(train) and len(check) == 6 // people
+        assert not set(train.labels["subject"]) & set(check.labels["subject"])
+    with pytest.raises(data.UserError, match="few: one person"):
+        metrics.hold_out(some(1))
 
 
 def test_readers_keep_dots_of_names():

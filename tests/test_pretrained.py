@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,12 @@ def test_sampling_leaves_it_as_it_is(gan, published, tmp_path, monkeypatch, caps
     assert before == {path.name: path.read_bytes() for path in published.iterdir()}
 
 
+def test_sampling_one_below_runs_leaves_it_as_it_is(published, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    below = Path(shutil.copytree(published, tmp_path / "runs" / "shelf" / "mine"))
+    assert data.results_folder(below) == Path("runs/shelf/mine-results")
+
+
 def test_training_starts_from_it(gan, published, argv, tmp_path, capsys):
     out = train(gan, argv("--init", published, "--iters", 1, "--lr", 1e-12))
     said = capsys.readouterr().out
@@ -114,6 +121,7 @@ def test_refusals(gan, run, published, fails, tmp_path):
     fails(gan.main, ["--out", str(tmp_path / "none"), "--publish", "x"], "there is no run in")
     fails(gan.main, ["--out", str(run), "--publish", "x", "--sample", "3"], "not allowed with")
     fails(gan.main, ["--out", str(run), "--publish", "x", "--raw"], "leave out --raw")
+    fails(gan.main, ["--out", str(run), "--publish", f"{run}/../begun", "--overwrite"], "is the run itself")
 
 
 @pytest.mark.parametrize("file", ["dsa", "rjvae"])

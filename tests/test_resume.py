@@ -373,6 +373,17 @@ def test_signals_save_before_they_stop(gan, argv, fails, monkeypatch, tmp_path, 
     assert_equal(checkpoint(parts), checkpoint(train(gan, argv(*flags, out="straight"))))
 
 
+def test_nohup_is_heard():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with data.caught_signals() as caught:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert caught == [signal.SIGTERM] and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_training_in_a_thread_goes_without_signals(gan, argv, straight):
     """A sweep, or a notebook: Python allows handlers in the main thread alone."""
     thread = threading.Thread(target=train, args=(gan, argv("--iters", 4)))

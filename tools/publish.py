@@ -34,6 +34,8 @@ def publish(args, config, nets, sample, defaults):
         raise UserError("--publish hands on averaged weights: leave out --raw")
     if "published" in json.loads((Path(args.out) / "config.json").read_text()):
         raise UserError(f"{args.out} is published already: copy the folder")
+    if target.resolve() == Path(args.out).resolve():
+        raise UserError(f"{target} is the run itself: give --publish another folder")
     if target.exists() and not args.overwrite:
         raise UserError(f"{target} is there already; add --overwrite to replace it")
     kept = {name: value for name, value in nets.state_dict().items() if not name.startswith("D_")}

@@ -13,6 +13,7 @@ from PIL import Image
 import data
 import mocogan
 import rjgan
+from tools import public
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +159,10 @@ def test_unreadable_image(gan, argv, fails, tmp_path, capfd):
 
 
 def test_truncated_strip(gan, argv, fails, tmp_path, weizmann):
-    for name in data.WEIZMANN_FILES:
+    for name in public.WEIZMANN_FILES:
         (tmp_path / "weizmann" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "weizmann" / name).symlink_to(weizmann / "weizmann" / name)
-    victim = tmp_path / "weizmann" / data.WEIZMANN_FILES[3]
+    victim = tmp_path / "weizmann" / public.WEIZMANN_FILES[3]
     whole = victim.read_bytes()
     victim.unlink()
     victim.write_bytes(whole[: len(whole) // 2])

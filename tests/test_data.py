@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 import data
+from tools import public
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -306,11 +307,11 @@ def actions(weizmann):
 
 def test_weizmann_facts(weizmann, actions):
     on_disk = {p.relative_to(weizmann / "weizmann").as_posix() for p in (weizmann / "weizmann").glob("*/*.jpg")}
-    assert on_disk == set(data.WEIZMANN_FILES) and len(data.WEIZMANN_FILES) == 72
+    assert on_disk == set(public.WEIZMANN_FILES) and len(public.WEIZMANN_FILES) == 72
     assert len(actions) == 72 and actions.frames.shape == (5290, 64, 64, 3) and actions.frames.dtype == torch.uint8
     assert actions.lengths.min() == 51 and actions.lengths.max() == 146 and actions.lengths.sum() == 5290
     assert actions.classes["action"] == ["one-hand wave", "two-hand wave", "jumping jack", "bend"]
-    folders = [int(name[0]) for name in data.WEIZMANN_FILES]
+    folders = [int(name[0]) for name in public.WEIZMANN_FILES]
     assert [(0, 1, 3, 4)[action] for action in actions.labels["action"]] == folders
     assert np.bincount(actions.labels["action"]).tolist() == [18, 18, 18, 18]
     assert np.bincount(actions.labels["person"]).tolist() == [8] * 9
@@ -318,7 +319,7 @@ def test_weizmann_facts(weizmann, actions):
 
 def test_weizmann_frames_are_the_strips(weizmann, actions):
     for i in (0, 5, 71):
-        strip = np.asarray(Image.open(weizmann / "weizmann" / data.WEIZMANN_FILES[i]).convert("RGB"))
+        strip = np.asarray(Image.open(weizmann / "weizmann" / public.WEIZMANN_FILES[i]).convert("RGB"))
         for t in (0, 1, len(actions[i]) - 1):
             assert (actions[i][t] == strip[:, 64 * t : 64 * t + 64]).all()
 
@@ -352,21 +353,21 @@ def test_weizmann_at_32_pixels(weizmann, actions):
 def test_missing_and_wrong_strips(weizmann, tmp_path):
     with pytest.raises(data.UserError, match=r"72 of 72 files missing, 1/00000000.jpg.*data.py download weizmann"):
         data.load("weizmann", tmp_path)
-    for name in data.WEIZMANN_FILES:
+    for name in public.WEIZMANN_FILES:
         (tmp_path / "weizmann" / name).parent.mkdir(parents=True, exist_ok=True)
         os.symlink(weizmann / "weizmann" / name, tmp_path / "weizmann" / name)
     assert len(data.load("weizmann", tmp_path, split="all")) == 72
-    victim = tmp_path / "weizmann" / data.WEIZMANN_FILES[9]
+    victim = tmp_path / "weizmann" / public.WEIZMANN_FILES[9]
     whole = victim.read_bytes()
     victim.unlink()
-    with pytest.raises(data.UserError, match=f"1 of 72 files missing, {data.WEIZMANN_FILES[9]}"):
+    with pytest.raises(data.UserError, match=f"1 of 72 files missing, {public.WEIZMANN_FILES[9]}"):
         data.load("weizmann", tmp_path)
     for length in (0, 7, 20, 40, 100, len(whole) // 2, len(whole) - 100):
         victim.write_bytes(whole[:length])
-        with pytest.raises(data.UserError, match=f"cannot read the image .*{data.WEIZMANN_FILES[9]}"):
+        with pytest.raises(data.UserError, match=f"cannot read the image .*{public.WEIZMANN_FILES[9]}"):
             data.load("weizmann", tmp_path)
     Image.fromarray(np.zeros((64, 100, 3), np.uint8)).save(victim, "PNG")
-    with pytest.raises(data.UserError, match=f"{data.WEIZMANN_FILES[9]} is no strip of 64x64 frames: 100x64"):
+    with pytest.raises(data.UserError, match=f"{public.WEIZMANN_FILES[9]} is no strip of 64x64 frames: 100x64"):
         data.load("weizmann", tmp_path)
 
 
@@ -662,7 +663,7 @@ def toy(monkeypatch):
         data.read_image(io.BytesIO(members[f"{TOP}/data/actions/{name}"]), "RGBA").tobytes() for name in names
     )
     entry = ("http://localhost:1/nothing.zip", "data/actions", names, hashlib.sha256(pixels).hexdigest())
-    monkeypatch.setitem(data.DOWNLOADS, "weizmann", entry)
+    monkeypatch.setitem(public.DOWNLOADS, "weizmann", entry)
     return members
 
 
@@ -702,7 +703,7 @@ def serve():
 
 def test_download_of_weizmann(weizmann, tmp_path, serve, capsys):
     members = {f"{TOP}/README.md": b"text", f"{TOP}/data/shapes/1.jpg": b"other pictures"}
-    for name in data.WEIZMANN_FILES:
+    for name in public.WEIZMANN_FILES:
         members[f"{TOP}/data/actions/{name}"] = (weizmann / "weizmann" / name).read_bytes()
     root = tmp_path / "new" / "root"
     assert data.main(["download", "weizmann", "--data-root", str(root), "--url", serve(zipped(members))]) == 0
@@ -719,12 +720,12 @@ def test_download_takes_only_what_it_expects(toy, tmp_path, serve):
     for members in (toy | evil, evil | toy):  # also as the first member, which names the folder inside
         body = zipped(members)
         if next(iter(members)) == f"{TOP}/":
-            data.download("weizmann", root, serve(body))
+            public.download("weizmann", root, serve(body))
             files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
             assert files == ["weizmann/0/a.jpg", "weizmann/1/b.jpg", "weizmann/1/c.jpg"]
         else:
             with pytest.raises(data.UserError, match="cannot unpack"):
-                data.download("weizmann", tmp_path / "other", serve(body))
+                public.download("weizmann", tmp_path / "other", serve(body))
     assert not os.path.exists("/tmp/evil-absolute.txt")
     assert not [p for p in tmp_path.rglob("*evil*")]
 
@@ -762,7 +763,7 @@ def test_damaged_archives_are_one_line(toy, tmp_path, serve):
     for position in range(0, len(good), len(good) // 25):  # whatever byte is wrong
         body = good[:position] + bytes([good[position] ^ 0xFF]) + good[position + 1 :]
         try:
-            data.download("weizmann", tmp_path / str(position), serve(body))
+            public.download("weizmann", tmp_path / str(position), serve(body))
         except data.UserError as error:
             assert "\n" not in str(error) and list((tmp_path / str(position)).iterdir()) == []
 
@@ -804,7 +805,7 @@ def test_a_sheet_is_a_png_by_any_name(folder, tmp_path):
 
 
 def test_an_interrupted_download_is_one_line(fails, monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "download", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(public, "download", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     line = fails(data.main, ["download", "weizmann", "--data-root", str(tmp_path)])
     assert line == "data.py: error: interrupted\n"
 

@@ -218,7 +218,9 @@ def test_the_page_says_what_fvd_sees():
     cells = [f"{fast[name]:.1f}" for name in ("sampled", "smooth", "frozen", "recoloured")]
     assert "| the earlier preset, seed 0 | {} | {} | | {} | {} |".format(*cells) in text
     lost = {name: real[name] - real["sampled"] for name in ("smooth", "frozen", "recoloured")}
-    said = "FVD of real clips is {smooth:.0f} higher: they are then farther from real clips than videos of that preset. "
+    said = (
+        "FVD of real clips is {smooth:.0f} higher: they are then farther from real clips than videos of that preset. "
+    )
     said += "Frozen frames add {frozen:.0f}, wrong colours {recoloured:.0f}."
     assert said.format(**lost) in " ".join(text.split()) and real["smooth"] > fast["sampled"]
 

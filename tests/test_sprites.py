@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import data
+from tools import public
 
 LAYERS = ("body", "bottomwear", "topwear", "hair")
 # written out a second time, so that a slip in data.py is seen: rows of front, left, right; columns of the eight frames
@@ -94,8 +95,8 @@ def test_repeated_frames(prepared):
 
 
 def test_other_sizes_are_antialiased(sheets, prepared, monkeypatch):
-    one = next(data.compose_sprites(sheets))
-    monkeypatch.setattr(data, "compose_sprites", lambda folder: [one] * 1296)  # the resizing alone is looked at
+    one = next(public.compose_sprites(sheets))
+    monkeypatch.setattr(public, "compose_sprites", lambda folder: [one] * 1296)  # the resizing alone is looked at
     small = data.load("sprites", prepared, 32, split="all")[0]
     assert small.shape == (8, 32, 32, 3)
     # a bilinear filter stretched by the scale: close to means of 2 x 2 pixels, where picking pixels would be far off
@@ -107,21 +108,21 @@ def test_other_sizes_are_antialiased(sheets, prepared, monkeypatch):
 def test_download_takes_the_sheets_of_the_archive(sheets, tmp_path):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("Sprites-3ce4048/README.md", "not wanted")
-        for name in data.SPRITE_FILES:
+        for name in public.SPRITE_FILES:
             archive.write(sheets / name, f"Sprites-3ce4048/{name}")
-    data.download("sprites", tmp_path / "root", (tmp_path / "archive.zip").as_uri())
+    public.download("sprites", tmp_path / "root", (tmp_path / "archive.zip").as_uri())
     files = sorted(path.relative_to(tmp_path / "root/sprites") for path in (tmp_path / "root").rglob("*.*"))
-    assert [path.as_posix() for path in files] == sorted(data.SPRITE_FILES) and len(files) == 25
+    assert [path.as_posix() for path in files] == sorted(public.SPRITE_FILES) and len(files) == 25
     # transparency is part of the sum: a sheet that differs in nothing else is refused
     with Image.open(sheets / "hair/0.png") as sheet:
         opaque = sheet.convert("RGBA")
     opaque.putalpha(255)
     opaque.save(tmp_path / "opaque.png")
     with zipfile.ZipFile(tmp_path / "changed.zip", "w") as archive:
-        for name in data.SPRITE_FILES:
+        for name in public.SPRITE_FILES:
             archive.write(tmp_path / "opaque.png" if name == "hair/0.png" else sheets / name, f"top/{name}")
     with pytest.raises(data.UserError, match="other pictures than expected"):
-        data.download("sprites", tmp_path / "changed", (tmp_path / "changed.zip").as_uri())
+        public.download("sprites", tmp_path / "changed", (tmp_path / "changed.zip").as_uri())
     assert not (tmp_path / "changed/sprites").exists()
 
 
@@ -131,7 +132,7 @@ def test_missing_sheets_are_one_clear_line(tmp_path):
 
 
 def test_wrong_sheet_is_named(tmp_path):
-    for name in data.SPRITE_FILES:
+    for name in public.SPRITE_FILES:
         (tmp_path / "sprites" / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGBA", (832, 1344 if name != "hair/3.png" else 64)).save(tmp_path / "sprites" / name)
     with pytest.raises(data.UserError, match=r"hair/3\.png is no sheet .*832x64"):

@@ -1,4 +1,4 @@
-"""Every data set, every read and write of videos, and the files of a run.
+"""Videos in memory and on disk, every read and write of them, and the files of a run.
 
     python data.py list                                    what there is, and where it comes from
     python data.py show NAME                               a contact sheet as PNG
@@ -547,33 +547,11 @@ def whole_file(path):
         half.unlink(missing_ok=True)
 
 
-def file_sum(path):
-    """The first 16 digits of the sha256 of a file's bytes: which weights, which samples."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-
-
-def save_samples(path, videos, checkpoint=None, iteration=None, seed=None, raw=False):
-    """Write uint8 videos (N, T, H, W, C) as an .npy file, and what made them into a .json beside it (see `made_by`).
-
-    checkpoint: file_sum of checkpoint.pt, taken before it is loaded; without one there is no .json.
-    """
+def save_samples(path, videos):
+    """Write uint8 videos (N, T, H, W, C) as an .npy file, whole or not at all."""
     assert videos.dtype == np.uint8 and videos.ndim == 5, (videos.dtype, videos.shape)
     with whole_file(path) as file:
         np.save(file, videos)
-    if checkpoint:
-        made = {"checkpoint": checkpoint, "iteration": iteration, "seed": seed, "raw": raw}
-        made |= {"videos": len(videos), "frames": videos.shape[1], "sum": file_sum(path)}
-        with whole_file(Path(path).with_suffix(".json")) as file:
-            file.write(json.dumps(made, indent=1).encode() + b"\n")
-
-
-def made_by(path):
-    """What `save_samples` noted of an .npy file; {} if there is no note, or if it is of another file."""
-    try:
-        made = json.loads(Path(path).with_suffix(".json").read_text())
-        return made if made["sum"] == file_sum(path) else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def read_samples(path):
@@ -844,14 +822,13 @@ def load_run(run, build, defaults, device="cpu", raw=False):
 
     build, defaults   the model file's, and the flags that it parses from nothing, for runs older than a flag
     raw               the weights as trained, not their average
-    The configuration also has the checkpoint's iteration and its sum (see `file_sum`).
+    The configuration also has the checkpoint's iteration, and its sum as `checkpoint` (see `load_state`).
     """
     path = Path(run) / "checkpoint.pt"
-    made = {"checkpoint": file_sum(path)} if path.exists() else {}  # before it is loaded: a training may go on beside
     state = load_state(path, defaults.model, device)
     if raw and "optimizers" not in state:
         raise UserError(f"{run} is published, with averaged weights alone: leave out --raw")
-    config = vars(defaults) | state["config"] | {"iteration": state["iteration"]} | made
+    config = vars(defaults) | state["config"] | {"iteration": state["iteration"], "checkpoint": state["sum"]}
     config["core_seconds"] = state.get("core_seconds")
     nets = build(argparse.Namespace(**config)).to(device)
     for name in set(nets) - {key.split(".")[0] for key in state["nets"]}:
@@ -887,10 +864,10 @@ def results_folder(run):
     return folder
 
 
-def write_samples(folder, config, args, drawn):
-    """samples.npy, and the first 16 as .gif and .mp4, of what `sample` has drawn for a run with `load_run`'s config."""
-    path, made = folder / "samples.npy", {key: config[key] for key in ("checkpoint", "iteration")}
-    save_samples(path, to_uint8(drawn["videos"]), **made, seed=args.seed, raw=args.raw)
+def write_samples(folder, args, drawn):
+    """samples.npy, and the first 16 as .gif and .mp4, of what `sample` has drawn."""
+    path = folder / "samples.npy"
+    save_samples(path, to_uint8(drawn["videos"]))
     print(f"{path}: {args.sample} videos of {args.frames} frames")
     save_gif(folder / "samples.gif", drawn["videos"][:16])
     save_mp4(folder / "samples.mp4", drawn["videos"][:16])
@@ -930,9 +907,13 @@ def save_state(path, state):
 
 
 def load_state(path, model, device="cpu"):
-    """What `save_state` wrote. UserError if there is none, or if it is damaged or of another model."""
+    """What `save_state` wrote, and `sum`: 16 digits of the file's sha256, by which results name their weights.
+
+    UserError if there is none, or if it is damaged or of another model.
+    """
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        content = Path(path).read_bytes()  # read once: a training may save another one meanwhile
+        state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         found = state["model"]
     except FileNotFoundError:
         raise UserError(f"no checkpoint at {path}") from None
@@ -940,7 +921,7 @@ def load_state(path, model, device="cpu"):
         raise UserError(f"{path} is damaged, or no checkpoint ({type(error).__name__})") from None
     if found != model:
         raise UserError(f"{path} is a checkpoint of {found}.py, not of {model}.py, whose latents mean something else")
-    return state
+    return state | {"sum": hashlib.sha256(content).hexdigest()[:16]}
 
 
 @contextlib.contextmanager

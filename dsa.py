@@ -379,7 +379,7 @@ def main(argv=None):
             return 0
         folder, rng = data.results_folder(run), data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(folder, config, args, sample(nets, args.sample, args.frames, rng))
+            data.write_samples(folder, args, sample(nets, args.sample, args.frames, rng))
         save_figures(nets, folder / "figures", figure_videos(args, config["frames"]), rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)

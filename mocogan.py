@@ -414,7 +414,7 @@ def main(argv=None):
             return 0
         folder, rng = data.results_folder(run), data.seeded(args.seed, args.device)
         if args.sample:
-            data.write_samples(folder, config, args, sample(nets, args.sample, args.frames, rng))
+            data.write_samples(folder, args, sample(nets, args.sample, args.frames, rng))
         save_figures(nets, folder / "figures", args.frames, rng)
     except (data.UserError, OSError) as error:
         data.fail(MODEL, error)

@@ -1,5 +1,6 @@
 """What the tests share: the real data, a tiny data set, the GAN files and their runs, and children to be killed."""
 
+import hashlib
 import importlib
 import multiprocessing
 import os
@@ -49,6 +50,11 @@ def assert_equal(a, b):
     for key, value in a.items():
         same = torch.equal(value, b[key]) if isinstance(value, torch.Tensor) else value == b[key]
         assert same, key
+
+
+def file_sum(path):
+    """The first 16 digits of the sha256 of a file: what results call `checkpoint`."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
 def terms_of(gan):

@@ -3,7 +3,6 @@
 import hashlib
 import http.server
 import io
-import json
 import os
 import platform
 import signal
@@ -554,19 +553,18 @@ def test_samples_read_back(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["samples.npy"]  # no note where nothing is known
 
 
-def test_samples_say_what_made_them(tmp_path):
-    """The note is read back with the same file, and is of no other: none, or a damaged one, is no error."""
-    path, array = tmp_path / "samples.npy", np.zeros((3, 5, 8, 8, 3), np.uint8)
-    data.save_samples(path, array, checkpoint="0123456789abcdef", iteration=7, seed=1)
-    made = data.made_by(path)
-    given = {"checkpoint": "0123456789abcdef", "iteration": 7, "seed": 1, "raw": False}
-    assert made == {**given, "videos": 3, "frames": 5, "sum": data.file_sum(path)}
-    assert data.file_sum(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    data.save_samples(path, array + 1)
-    assert data.made_by(path) == {}
-    for damaged in ("", "[]", "{}", json.dumps(made)[:-5]):
-        path.with_suffix(".json").write_text(damaged)
-        assert data.made_by(path) == {}
+def test_a_state_names_its_own_bytes(tmp_path, monkeypatch):
+    """The sum is that of what was loaded, also where a training saves another checkpoint meanwhile."""
+    path, load = tmp_path / "checkpoint.pt", torch.load
+    data.save_state(path, {"model": "rjgan", "iteration": 1})
+    before = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+    def saved_meanwhile(*given, **options):
+        data.save_state(path, {"model": "rjgan", "iteration": 2})
+        return load(*given, **options)
+
+    monkeypatch.setattr(torch, "load", saved_meanwhile)
+    assert data.load_state(path, "rjgan") == {"model": "rjgan", "iteration": 1, "sum": before}
 
 
 def test_whole_file_is_whole_or_not_there(tmp_path):

@@ -5,7 +5,6 @@ import importlib
 import importlib.util
 import io
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -15,12 +14,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, file_sum
 from torchvision.transforms.functional import gaussian_blur
 
 import data
 import metrics
 from data import UserError
+from tools import readers
 from tools.faces import draw_faces
 
 needs_weights = pytest.mark.skipif(
@@ -503,7 +503,11 @@ def toy_model(entangled=False, infers=False, dark=False):
         return {"content": content, "motion": motion}
 
     model = types.ModuleType("toymodel")
-    model.load_run = lambda run, device="cpu", raw=False: ({"iteration": 5}, torch.nn.ModuleDict())
+
+    def load_run(run, device="cpu", raw=False):
+        return {"iteration": 5, "checkpoint": file_sum(f"{run}/checkpoint.pt")}, torch.nn.ModuleDict()
+
+    model.load_run = load_run
     model.sample = sample
     if infers:
         model.infer = infer
@@ -644,7 +648,7 @@ def test_a_damaged_or_other_reader_is_refused(toy, toy_root, tmp_path, fails):
 
 @needs_weights
 def test_fvd_of_a_run(toy, tmp_path):
-    """From the checkpoint, or from samples.npy if it is large enough and not stale; written beside the run."""
+    """Every repeat has draws of its own; the result is written beside the run."""
     run = toy()
     assert metrics.main(["fvd", str(run), "--n", "4", "--repeats", "2", "--json", str(tmp_path / "too.json")]) == 0
     fresh = json.loads((run / "fvd.json").read_text())
@@ -653,86 +657,22 @@ def test_fvd_of_a_run(toy, tmp_path):
     assert fresh["n"] == 4 and fresh["frames"] == 9 and fresh["floor_of"] == "disjoint videos"
     assert fresh["i3d"] == metrics.I3D_SHA256 and len(fresh["fvds"]) == 2 and fresh["fvds"][0] != fresh["fvds"][1]
 
-    assert fresh["iteration"] == 5 and fresh["checkpoint"] == data.file_sum(run / "checkpoint.pt")
-    assert fresh["seeds"] == [0, 1] and fresh["resize"] == "tf1" and "samples" not in fresh
+    assert fresh["iteration"] == 5 and fresh["checkpoint"] == file_sum(run / "checkpoint.pt")
+    assert fresh["seeds"] == [0, 1] and fresh["resize"] == "tf1"
 
-    save_noise(run, 4, seed=0)
-    result = metrics.evaluate_fvd(run, n=4, resize="half-pixel")
-    assert result["fvd"] > 2 * fresh["fvd"] and result["resize"] == "half-pixel"  # noise is further than the toy
-    assert result["checkpoint"] == fresh["checkpoint"] and result["samples"] == data.file_sum(run / "samples.npy")
-
-
-def save_noise(run, n, frames=9, **made):
-    """A samples.npy of noise, by its note of the checkpoint that is there."""
-    made = {"checkpoint": data.file_sum(run / "checkpoint.pt"), "iteration": 5, "seed": 0} | made
-    data.save_samples(run / "samples.npy", clips(n, frames, 32).numpy(), **made)
-
-
-def test_samples_are_taken_by_their_checkpoint_and_not_by_their_time(toy, tmp_path, capsys):
-    run = toy()
-    drawn, weights = metrics.run_clips(run, 4, 9, 0, "cpu")
-    assert weights == {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt"), "raw": False, "seeds": [0]}
-    save_noise(run, 6, frames=12, seed=3)
-    noise = torch.from_numpy(data.read_samples(run / "samples.npy")[:4, :9].copy())
-
-    def taken(run):
-        (found,), weights = metrics.run_clips(run, 4, 9, 0, "cpu")
-        assert weights["seeds"] == ([3] if (found == noise).all() else [0])
-        return "samples" if torch.equal(found, noise) else "fresh" if torch.equal(found, drawn[0]) else None
-
-    for order in ("samples.npy", "checkpoint.pt"):  # whichever is newer, as after a copy
-        os.utime(run / order)
-        os.utime(run / ({"samples.npy", "checkpoint.pt"} - {order}).pop(), (0, 0))
-        assert taken(run) == "samples"
-    assert capsys.readouterr().err == ""
-    (run / "checkpoint.pt").rename(tmp_path / "away")
-    assert taken(run) == "samples"  # a run that was sent without its weights
-    (run / "checkpoint.pt").write_bytes(b"trained on")
-    os.utime(run / "checkpoint.pt", (0, 0))
-    assert taken(run) == "fresh" and "of iteration 5" in capsys.readouterr().err
-    (tmp_path / "away").rename(run / "checkpoint.pt")
-    assert taken(run) == "samples"
-    assert metrics.run_clips(run, 7, 9, 0, "cpu")[1]["seeds"] == [0]  # too few, or too short
-    assert metrics.run_clips(run, 4, 13, 0, "cpu")[1]["seeds"] == [0]
-    (run / "samples.json").unlink()
-    assert taken(run) == "fresh" and "does not say" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("seed, seeds", [(0, [0, 1, 2]), (1, [1, 0, 2]), (7, [7, 0, 1])])
-def test_repeats_are_never_of_the_same_draws(toy, seed, seeds):
-    """Also where samples.npy was drawn by one of the seeds that come next."""
-    run = toy()
-    save_noise(run, 4, seed=seed)
-    sets, weights = metrics.run_clips(run, 4, 9, 0, "cpu", repeats=3)
-    assert weights["seeds"] == seeds and len({bytes(part.numpy()) for part in sets}) == 3
-    assert metrics.run_clips(run, 4, 9, 0, "cpu", repeats=1)[1]["seeds"] == [seed]
-
-
-def test_weights_that_a_training_saves_meanwhile(toy):
-    """The sum is that of what was loaded, and not of what was there before."""
-    run, model = toy(), sys.modules["toymodel"]
-    loads = []
-
-    def load_run(folder, device="cpu", raw=False):
-        loads.append((run / "checkpoint.pt").read_bytes())
-        (run / "checkpoint.pt").write_bytes(b"saved later")
-        return {"iteration": len(loads)}, torch.nn.ModuleDict()
-
-    model.load_run = load_run
-    weights = metrics.load_model(run, "cpu")[2]
-    assert loads == [b"the weights", b"saved later"]
-    assert weights == {"iteration": 2, "checkpoint": data.file_sum(run / "checkpoint.pt"), "raw": False}
+    again = metrics.evaluate_fvd(run, n=4, seed=1, resize="half-pixel")
+    assert again["seeds"] == [1] and again["resize"] == "half-pixel" and again["checkpoint"] == fresh["checkpoint"]
 
 
 def test_every_result_says_which_weights_it_is_of(toy, toy_root):
     run = toy()
-    weights = {"iteration": 5, "checkpoint": data.file_sum(run / "checkpoint.pt")}
+    weights = {"iteration": 5, "checkpoint": file_sum(run / "checkpoint.pt")}
     judge, classifier = (toy_root / "readers" / f"{name}.pt" for name in ("judge-toy-32", "classifier-toy-32-colour"))
     for result, key, reader in (
         (by_label(run)[1], "judge", judge),
         (metrics.evaluate_is(run, label="colour", n=20), "classifier", classifier),
     ):
-        assert weights.items() <= result.items() and result[key] == data.file_sum(reader)
+        assert weights.items() <= result.items() and result[key] == file_sum(reader)
 
 
 def test_a_run_that_cannot_be_written_still_has_its_numbers(toy, monkeypatch, capsys):
@@ -777,11 +717,11 @@ def test_few_people_still_decide_when_to_stop():
         return replace(videos, labels={"subject": np.arange(6) % people})
 
     for people in (2, 3, 6):
-        train, check = metrics.hold_out(some(people))
+        train, check = readers.hold_out(some(people))
         assert len(train) and len(check) == 6 // people
         assert not set(train.labels["subject"]) & set(check.labels["subject"])
     with pytest.raises(data.UserError, match="few: one person"):
-        metrics.hold_out(some(1))
+        readers.hold_out(some(1))
 
 
 def test_readers_keep_dots_of_names():
@@ -844,7 +784,7 @@ def test_bounds_of_a_run(name, tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert metrics.main(["bounds", str(run), "--seed", "3"]) == 0
     table, report = capsys.readouterr().out, json.loads((run / "eval.json").read_text())
-    assert report["checkpoint"] == data.file_sum(run / "checkpoint.pt") and report["iteration"] == 1
+    assert report["checkpoint"] == file_sum(run / "checkpoint.pt") and report["iteration"] == 1
     known = {"model": name, "split": "test", "frames": 5, "stride": 2, "size": 32, "width": 8, "seed": 3, "videos": 4}
     assert known.items() <= report.items()
     ((log_w, *precision),) = seen
@@ -917,8 +857,6 @@ def test_what_a_user_can_get_wrong(toy, tmp_path, fails):
     for text, words in (("{", "damaged"), ("5", "damaged"), ('{"model": "x"}', "of no run: it has no data")):
         (tmp_path / "config.json").write_text(text)
         fails(metrics.main, ["fvd", str(tmp_path)], tmp_path / "config.json", words)
-    (run / "checkpoint.pt").unlink()
-    fails(metrics.main, ["disentangle", str(run), "--n", "32"], "no checkpoint", run / "checkpoint.pt")
     fails(metrics.main, ["fvd", str(run), "--i3d", str(tmp_path / "missing")], tmp_path / "missing")
     fails(metrics.main, ["train-judge", "nothing"], "nothing")
     fails(metrics.main, ["train-classifier", "toy", "--label", "mood"], "mood", "colour")

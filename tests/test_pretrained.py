@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, tensors, train
+from conftest import ROOT, file_sum, tensors, train
 
 import data
 from tools.publish import train_command
@@ -74,7 +74,7 @@ def test_core_seconds_go_on_with_the_run(gan, run):
 
 
 def test_fvd_is_told_if_it_is_of_these_weights(gan, run, tmp_path):
-    own = data.file_sum(run / "checkpoint.pt")
+    own = file_sum(run / "checkpoint.pt")
     for checkpoint in (own, "another"):
         result = {"checkpoint": checkpoint, "fvd": 500.5, "floor": 60.1, "n": 256, "resize": "tf1", "kvd": 1}
         (run / "fvd.json").write_text(json.dumps(result))

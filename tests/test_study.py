@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import data
 import metrics
 from data import UserError
 from tools import study
@@ -143,11 +142,11 @@ def test_pictures_get_smaller_until_the_page_fits(models, tmp_path, monkeypatch)
 
 
 def test_runs(models, tmp_path, monkeypatch):
-    """Videos are a run's samples, else drawn; images are its summary frames; real clips come from the run's data."""
+    """Videos are drawn; images are its summary frames; real clips come from the run's data."""
     (tmp_path / "fakegan.py").write_text(
         "import torch\n"
         "def load_run(run, device='cpu', raw=False):\n"
-        "    return {'iteration': 3}, None\n"
+        "    return {'iteration': 3, 'checkpoint': str(run)[-5:]}, None\n"
         "def sample(nets, n, frames, generator):\n"
         "    return {'videos': torch.full((n, frames, 3, 16, 16), -1.0), 'images': torch.full((n, 3, 16, 16), 1.0)}\n"
     )
@@ -164,15 +163,9 @@ def test_runs(models, tmp_path, monkeypatch):
     checks = set(key["checks"])
     shown = [picture(address) for i in set(range(5)) - checks for address in trial["clips"][i]]
     assert all((image == 0).all() and image.shape == (SIZE, T * SIZE, 3) for image in shown)
-    weights = [{"iteration": 3, "checkpoint": data.file_sum(run / "checkpoint.pt"), "raw": False} for run in runs]
+    weights = [{"iteration": 3, "checkpoint": str(run)[-5:], "raw": False} for run in runs]
     assert made["weights"] == [of | {"seeds": [seed]} for seed, of in enumerate(weights)]
-    for run, model, of in zip(runs, models, weights, strict=False):
-        data.save_samples(run / "samples.npy", np.load(model), seed=0, **of)
-    make(runs + [None], tmp_path / "page.html", pairs=3)
-    trial, key = read_page(tmp_path / "page.html")
     assert key["data"] == "real"
-    shown = {i: sorted(int(picture(x).mean((0, 1)).argmax()) for x in trial["clips"][i]) for i in range(5)}
-    assert all(shown[i] == ([GREEN, GREEN] if i in key["checks"] else [RED, BLUE]) for i in shown)
     make(runs + [None], tmp_path / "page.html", kind="image", pairs=3)
     trial, key = read_page(tmp_path / "page.html")
     shown = [picture(address) for i in set(range(5)) - set(key["checks"]) for address in trial["clips"][i]]
@@ -180,11 +173,11 @@ def test_runs(models, tmp_path, monkeypatch):
 
 
 def test_a_run_against_itself(models, tmp_path, monkeypatch):
-    """Does not show the same draws on both sides, whether they were saved or not."""
+    """Does not show the same draws on both sides."""
     (tmp_path / "noisegan.py").write_text(
         "import torch\n"
         "def load_run(run, device='cpu', raw=False):\n"
-        "    return {'iteration': 3}, None\n"
+        "    return {'iteration': 3, 'checkpoint': str(run)[-5:]}, None\n"
         "def sample(nets, n, frames, generator):\n"
         "    return {key: torch.rand(n, *shape, 3, 16, 16, generator=generator) for key, shape in "
         "{'videos': [frames], 'images': []}.items()}\n"
@@ -203,11 +196,6 @@ def test_a_run_against_itself(models, tmp_path, monkeypatch):
         return len(shown) == len(set(shown)) == 6
 
     assert pictures_are_different("video") and pictures_are_different("image")
-    noise = np.random.default_rng(0).integers(256, size=(3, T, SIZE, SIZE, 3), dtype=np.uint8)
-    of = {"checkpoint": data.file_sum(run / "checkpoint.pt"), "iteration": 3}
-    for seed in (0, 1, 5):
-        data.save_samples(run / "samples.npy", noise, seed=seed, **of)
-        assert pictures_are_different("video")
 
 
 def test_models_that_do_not_compare(models, tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from data import UserError, read_samples, run_name, to_uint8
-from metrics import about, generate, load_model, load_source, read_config, run_clips
+from metrics import about, generate, load_model, load_source, read_config
 from tools.page import fill, pictures_of
 
 STUDY_VERSION = 1  # of the results file; a page and a `preference` of different versions do not go together
@@ -46,26 +46,18 @@ QUESTIONS = {  # kind: title and description of the task, in the words of A.7
 }
 
 
-def study_clips(source, kind, n, seed, device, other=None):
+def study_clips(source, kind, n, seed, device):
     """n clips of a run or an .npy file, in random order, uint8 (n, T, H, W, C); the run's config and weights, or {}.
 
     Images (T = 1) are a run's summary frames, as in section 5.2, or a random frame of each video of a file.
-    other: weights of the other model, whose draws are not taken once more.
     """
     rng = np.random.default_rng(seed)
     if Path(source).is_dir():
         config = read_config(source)
-        if kind == "image":
-            model, nets, weights = load_model(source, device)
-            clips = generate(model, nets, n, config["frames"], seed, device)["images"][:, None]
-            weights |= {"seeds": [seed]}
-        else:
-            sets, weights = run_clips(source, n, config["frames"], seed, device)
-            if other and all(weights[key] == other[key] for key in ("checkpoint", "seeds")):  # a run against itself
-                sets, weights = run_clips(source, n, config["frames"], seed, device, repeats=2)
-                weights["seeds"] = weights["seeds"][1:]
-            clips = sets[-1]
-        return clips.numpy()[rng.permutation(n)], config, weights
+        model, nets, weights = load_model(source, device)
+        made = generate(model, nets, n, config["frames"], seed, device)
+        clips = made["images"][:, None] if kind == "image" else made["videos"]
+        return clips.numpy()[rng.permutation(n)], config, weights | {"seeds": [seed]}
     videos = read_samples(source)
     if len(videos) < n:
         raise UserError(f"{source} holds {len(videos)} videos, and {n} pairs need as many of each model")
@@ -93,7 +85,7 @@ def make_study(
         raise UserError(f"a study of {pairs} pairs, {catch} catch trials at {fps:g} frames a second cannot be")
     rng = np.random.default_rng(seed)
     clips_a, config, weights = study_clips(a, kind, pairs, seed, device)
-    clips_b, config_b, weights_b = study_clips(b, kind, pairs, seed + 1, device, weights)
+    clips_b, config_b, weights_b = study_clips(b, kind, pairs, seed + 1, device)
     frames, height, width, channels = clips_a.shape[1:]
     if clips_a.shape != clips_b.shape:
         shapes = " and ".join("x".join(map(str, clips.shape[1:4])) for clips in (clips_a, clips_b))

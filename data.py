@@ -22,7 +22,6 @@ import io
 import json
 import math
 import os
-import re
 import shutil
 import signal
 import sys
@@ -35,7 +34,7 @@ from shlex import quote
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
@@ -54,6 +53,16 @@ class UserError(Exception):
 def printable(text):
     """`text` on one line, whatever stands in the names of files: line breaks, a terminal's orders, stray bytes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
+def tool(name):
+    """The module tools/NAME.py, imported when it is asked for: a model file alone needs only data.py and its data."""
+    try:
+        return importlib.import_module(f"tools.{name}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("tools", f"tools.{name}"):
+            raise
+        raise UserError(f"this needs tools/{name}.py, which is not here; --data FILE.npy does not") from None
 
 
 # --- Videos in memory ------------------------------------------------------------------------------------------------
@@ -248,96 +257,6 @@ def take_split(videos, test, split):
     return part
 
 
-# --- People's files: one search, and one way to open a picture (tools/prepare.py opens films) ------------------------
-
-IMAGES = ".png .apng .jpg .jpeg .jpe .jfif .mpo .bmp .webp .tif .tiff .ppm .pgm .pnm .avif .jp2 .tga"
-FILMS = ".mp4 .m4v .mov .qt .avi .mkv .webm .mpg .mpeg .m2v .vob .ts .mts .m2ts .wmv .asf .flv .3gp .3g2 .ogv .dv .gif"
-IMAGE_SUFFIXES, FILM_SUFFIXES = set(IMAGES.split()), set(FILMS.split())
-# what systems put beside one's own folders, apart from hidden ones
-ASIDE = {"__macosx", "@eadir", "@recycle", "#recycle", "$recycle.bin", "lost+found", "system volume information"}
-
-
-def natural(path):
-    """Sort key that puts frame10 after frame9, and is the same on every machine."""
-    path = str(path)
-    return [int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", path)], path
-
-
-def cannot_open(error):
-    raise UserError(f"cannot open {error.filename}: {error.strerror}")
-
-
-def walk(top, onerror=cannot_open):
-    """(folder, its files) of `top` and of every folder below it, in natural order: the one search for people's files.
-
-    Passed over are hidden files and folders and those ASIDE. Links are followed; a folder that can be reached in
-    several ways is given once, so loops end. onerror: called with the OSError of a folder that cannot be opened.
-    """
-    seen = set()
-    for folder, subfolders, files in os.walk(top, onerror=onerror, followlinks=True):
-        subfolders[:], files = (
-            sorted((name for name in names if name[0] != "." and name.lower() not in ASIDE), key=natural)
-            for names in (subfolders, files)
-        )
-        if (real := os.path.realpath(folder)) in seen:
-            subfolders.clear()
-            continue
-        seen.add(real)
-        yield Path(folder), [Path(folder, name) for name in files]
-
-
-def having(suffixes, files):
-    """Those of `files` that end in one of `suffixes`, in any case."""
-    return [file for file in files if file.suffix.lower() in suffixes]
-
-
-def flatten(image, mode):
-    """A Pillow image in `mode` (RGB, L or RGBA); what is transparent lies on white."""
-    if mode != "RGBA" and image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(mode)
-
-
-def open_image(path, mode="RGB", least=None):
-    """A picture file as a Pillow image of `mode` (RGB, L or RGBA), as a viewer shows it.
-
-    Upright, by its EXIF orientation; scaled to eight bits, not clipped; colours of a profile as sRGB; on white where it
-    is transparent (in RGBA: as it is); of an animation the first frame. A JPEG is decoded at the smallest of 1/8, 1/4,
-    1/2 and 1 of its size that leaves `least` px to each side: the decoder then skips most of its work.
-    An unreadable file raises whatever its decoder raises.
-    """
-    with Image.open(path) as image:
-        if least:
-            image.draft(mode, (least, least))
-        image.load()
-        with contextlib.suppress(Exception):  # damaged EXIF in a sound picture
-            ImageOps.exif_transpose(image, in_place=True)
-        if image.mode[0] in "IF":  # grey of more than eight bits
-            tags = getattr(image, "tag_v2", {})  # a TIFF says how many bits, and whether 0 is white
-            bits, inverted = tags.get(258, (16,))[0], tags.get(262) == 0  # elsewhere Pillow gives 16
-            if image.mode == "F" or bits > 16:
-                raise ValueError(f"grey of {image.mode} {bits} bits has no known white: save it in 8 or 16 bits")
-            grey = (np.asarray(image) * (255 / (2**bits - 1))).round().clip(0, 255).astype(np.uint8)
-            image = Image.fromarray(255 - grey if inverted else grey)
-        elif mode == "RGB" and (profile := image.info.get("icc_profile")):
-            if image.mode == "P" or image.has_transparency_data:
-                image = flatten(image, "RGB")
-            with contextlib.suppress(ImageCms.PyCMSError, OSError):  # broken, or of other colours: viewers ignore it
-                profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-                if "sRGB" not in ImageCms.getProfileDescription(profile):
-                    image = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        return flatten(image, mode)
-
-
-def read_image(path, mode="RGB"):
-    """`open_image` as uint8 (H, W, 3), with mode RGBA (H, W, 4); UserError naming the file if it is unreadable."""
-    try:
-        return np.asarray(open_image(path, mode))
-    except Exception as error:  # decoders raise what they like
-        raise UserError(f"cannot read the image {path}: {error or type(error).__name__}") from None
-
-
 # --- Anybody's videos: a folder of video folders, or an .npy file ----------------------------------------------------
 
 
@@ -347,21 +266,6 @@ def square(frames):
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return frames[..., top : top + side, left : left + side, :]
-
-
-def read_images(path, files, size):
-    """{file: its largest centred square, uint8 (1, size, size, 3)}; what cannot be read is named and left out."""
-    read, bad = {}, []
-    for file in tqdm(files, "reading", unit="image", leave=False, disable=None):
-        try:
-            read[file] = resize(square(read_image(file))[None], size)
-        except UserError as error:
-            bad.append(error)
-    if not read:
-        raise bad[0]
-    if bad:
-        print("\n".join([printable(f"{path}: left out {len(bad)} of {len(files)} pictures"), *map(str, bad[:20])]))
-    return read
 
 
 def load_path(path, size, split):
@@ -375,32 +279,11 @@ def load_path(path, size, split):
         name, _, prepared = folder.name.rpartition("-")
         flags = f"--data {quote(name)} --data-root {quote(str(folder.parent))} --size {prepared}"
         raise UserError(f"{path} is a prepared set: give {flags}")
-    if path.suffix.lower() in FILM_SUFFIXES and not path.is_dir():
-        raise UserError(f"{path} is a film: put films into a folder, then python data.py prepare folder --source DIR")
-    if path.is_dir():
-        tree = list(walk(path))
-        folders = {folder: having(IMAGE_SUFFIXES, files) for folder, files in tree}
-        loose = folders.pop(path)
-        folders = {folder: files for folder, files in folders.items() if files}
-        films = sum(len(having(FILM_SUFFIXES, files)) for _, files in tree)
-        others = f"{len(loose)} pictures in no folder of their own and {films} films"
-        if films:
-            others += f", which python data.py prepare folder --source {quote(str(path))} reads"
-        if not folders:
-            layout = f"expected {path}/VIDEO/FRAME.png (or .jpg), one folder a video"
-            raise UserError(f"no videos in {path}: {layout}; found {others}")
-        if loose or films:
-            print(printable(f"{path}: passed over {others}"))
-        read = read_images(path, [file for files in folders.values() for file in files], size)
-        videos, names = [], []
-        for folder, files in folders.items():
-            if frames := [read.pop(file) for file in files if file in read]:  # pop: the pictures are in memory once
-                videos.append(np.concatenate(frames))
-                names.append(folder.relative_to(path).as_posix())
-    else:
-        array = read_samples(path)
-        videos = [resize(square(np.ascontiguousarray(video)), size) for video in array]
+    if path.suffix.lower() == ".npy":
+        videos = [resize(square(np.ascontiguousarray(video)), size) for video in read_samples(path)]
         names = [str(i) for i in range(len(videos))]
+    else:
+        videos, names = tool("pictures").read_folder(path, size)
     number = np.arange(len(videos))
     videos = from_arrays(str(path), videos, {"video": number}, {"video": names})
     return take_split(videos, (number % 10 == 9) if len(videos) >= 10 else number == len(videos) - 1, split)
@@ -408,13 +291,7 @@ def load_path(path, size, split):
 
 def load_images(path, size):
     """A folder of single images, searched to any depth, as `Videos` of one frame each."""
-    if not Path(path).is_dir():
-        raise UserError(f"no folder of images at {path}")
-    suffixes = IMAGE_SUFFIXES | {".gif"}  # its first frame
-    files = sorted((file for _, files in walk(path) for file in having(suffixes, files)), key=natural)
-    if not files:
-        raise UserError(f"no images in {path} (looked for {' '.join(sorted(suffixes))})")
-    return from_arrays(str(path), list(read_images(path, files, size).values()))
+    return from_arrays(str(path), tool("pictures").read_images(path, size))
 
 
 def join(videos, others):
@@ -427,24 +304,20 @@ def join(videos, others):
 # --- load ------------------------------------------------------------------------------------------------------------
 
 
-def public(name):
-    """The loader of a data set that tools/public.py draws or reads; it is imported when it is asked for."""
-
-    def load(root, size, split):
-        try:
-            module = importlib.import_module("tools.public")
-        except ModuleNotFoundError:
-            raise UserError(f"{name} is made by tools/public.py, which is not here; give --data a path") from None
-        return getattr(module, f"load_{name}")(root, size, split)
-
-    return load
-
-
 LICENSED = {"mug": "https://mug.ee.auth.gr/fed/", "oulu": "https://www.oulu.fi/cmvs/node/41316"}  # who hands them out
 DATASETS = {  # name: (what loads it; None: it is prepared by tools/prepare.py, what it is)
-    "faces": (public("faces"), "633 videos of 52 drawn people with 5 expressions; built in"),
-    "weizmann": (public("weizmann"), "72 videos of 9 people in 4 actions; python data.py download weizmann"),
-    "sprites": (public("sprites"), "11,664 videos of 1296 game characters; python data.py download sprites"),
+    "faces": (
+        lambda *given: tool("public").load_faces(*given),
+        "633 videos of 52 drawn people with 5 expressions; built in",
+    ),
+    "weizmann": (
+        lambda *given: tool("public").load_weizmann(*given),
+        "72 videos of 9 people in 4 actions; python data.py download weizmann",
+    ),
+    "sprites": (
+        lambda *given: tool("public").load_sprites(*given),
+        "11,664 videos of 1296 game characters; python data.py download sprites",
+    ),
     "mug": (None, "633 videos of 52 faces; licensed: python data.py prepare mug --source DIR"),
     "oulu": (None, "near-infrared faces; licensed: python data.py prepare oulu --source DIR"),
 }
@@ -888,13 +761,9 @@ def hand_on(args, config, nets, sample, filmstrip, defaults):
     defaults: the configuration of a run of the same preset without other flags
     """
     if args.publish:
-        from tools.publish import publish
-
-        publish(args, config, nets, sample, defaults)
+        tool("publish").publish(args, config, nets, sample, defaults)
     else:
-        from tools.explore import write_page
-
-        write_page(results_folder(args.out) / "explore.html", args, config, nets, sample, filmstrip)
+        tool("explore").write_page(results_folder(args.out) / "explore.html", args, config, nets, sample, filmstrip)
 
 
 def save_state(path, state):
@@ -1153,14 +1022,11 @@ def main(argv=None):
         elif args.command == "show":
             show(args.name, args.data_root, args.size, args.split, args.out)
         elif args.command == "download":
-            from tools.public import download
-
-            download(args.name, args.data_root, args.url)
+            tool("public").download(args.name, args.data_root, args.url)
         elif args.command == "prepare":
-            from tools.prepare import prepare, print_report
-
+            prepare = tool("prepare")
             options = (args.size, args.detector, args.lighting, args.min_frames, args.workers, args.fps)
-            print_report(args.kind, *prepare(args.kind, args.source, args.data_root, *options))
+            prepare.print_report(args.kind, *prepare.prepare(args.kind, args.source, args.data_root, *options))
     except (UserError, OSError) as error:
         fail("data", error)
     except KeyboardInterrupt:

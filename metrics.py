@@ -863,8 +863,7 @@ def parser():
 
     def of_tool(file, *names):
         """Functions of tools/FILE.py, which is imported when they are called."""
-        module = f"tools.{file}"
-        return [lambda *a, name=name, **b: getattr(importlib.import_module(module), name)(*a, **b) for name in names]
+        return [lambda *a, name=name, **b: getattr(data.tool(file), name)(*a, **b) for name in names]
 
     def of_run(*given, **options):
         """The same, of a command on a run."""

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 import data
-from tools import public
+from tools import pictures, public
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -378,13 +378,13 @@ def test_unreadable_image_names_the_file(tmp_path):
     for position in range(0, len(whole), 5):  # whatever byte is wrong, it is an image or a UserError
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
         try:
-            assert data.read_image(path).ndim == 3
+            assert pictures.read_image(path).ndim == 3
         except data.UserError as error:
             assert str(path) in str(error) and "\n" not in str(error)
     path.write_bytes(whole)
-    assert data.read_image(path).shape == (20, 20, 3)
+    assert pictures.read_image(path).shape == (20, 20, 3)
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(path)  # grey becomes RGB
-    assert data.read_image(path).shape == (4, 4, 3)
+    assert pictures.read_image(path).shape == (4, 4, 3)
 
 
 # --- Anybody's videos ------------------------------------------------------------------------------------------------
@@ -658,7 +658,7 @@ def toy(monkeypatch):
     members = {f"{TOP}/": b"", f"{TOP}/README.md": b"text"}
     members |= {f"{TOP}/data/actions/{name}": picture(i) for i, name in enumerate(names)}
     pixels = b"".join(
-        data.read_image(io.BytesIO(members[f"{TOP}/data/actions/{name}"]), "RGBA").tobytes() for name in names
+        pictures.read_image(io.BytesIO(members[f"{TOP}/data/actions/{name}"]), "RGBA").tobytes() for name in names
     )
     entry = ("http://localhost:1/nothing.zip", "data/actions", names, hashlib.sha256(pixels).hexdigest())
     monkeypatch.setitem(public.DOWNLOADS, "weizmann", entry)

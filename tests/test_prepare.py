@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 import data
-from tools import prepare
+from tools import pictures, prepare
 
 REPO = Path(__file__).parents[1]
 
@@ -607,11 +607,11 @@ def test_every_orientation_in_every_format(tmp_path):
         exif[0x0112] = orientation
         for ending in ("png", "jpg", "webp", "tif"):
             stored.save(tmp_path / f"a.{ending}", exif=exif, quality=95)
-            assert is_upright(data.read_image(tmp_path / f"a.{ending}")[None]), (orientation, ending)
+            assert is_upright(pictures.read_image(tmp_path / f"a.{ending}")[None]), (orientation, ending)
 
 
 def shown(path, mode="RGB"):
-    return np.asarray(data.open_image(path, mode)).astype(int)
+    return np.asarray(pictures.open_image(path, mode)).astype(int)
 
 
 def test_pictures_of_every_kind_are_eight_bits_of_rgb(tmp_path):
@@ -638,7 +638,7 @@ def test_pictures_of_every_kind_are_eight_bits_of_rgb(tmp_path):
     assert (shown(tmp_path / "sticker.png", "RGBA")[..., 3] == clear[..., 3]).all()
     with pytest.raises(data.UserError, match="cannot read the image .*float.tif: .*save it in 8 or 16 bits"):
         Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "float.tif")
-        data.read_image(tmp_path / "float.tif")
+        pictures.read_image(tmp_path / "float.tif")
 
 
 CLUTTER = (".ipynb_checkpoints/0-checkpoint.png", ".Trash-1000/files/a.png", "@eaDir/001.png/thumb.png", "._000.png",

@@ -27,24 +27,18 @@ from tqdm import tqdm
 
 from data import (
     DATASETS,
-    FILM_SUFFIXES,
-    IMAGE_SUFFIXES,
     LICENSED,
     UserError,
     describe,
-    flatten,
-    having,
-    natural,
-    open_image,
     prepared_folder,
     printable,
     read_prepared,
     save_png,
     tile,
-    walk,
     whole_file,
     write_prepared,
 )
+from tools.pictures import FILM_SUFFIXES, IMAGE_SUFFIXES, flatten, having, natural, open_image, walk
 
 EXPRESSIONS = ("anger", "disgust", "happiness", "sadness", "surprise")  # the five that the paper keeps, A.4
 

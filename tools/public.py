@@ -19,13 +19,13 @@ from data import (
     from_arrays,
     prepared_folder,
     printable,
-    read_image,
     read_prepared,
     resize,
     take_split,
     write_prepared,
 )
 from tools.faces import draw_faces
+from tools.pictures import read_image
 
 # --- faces: the built-in data set ------------------------------------------------------------------------------------
 

@@ -3,11 +3,14 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image
 
 import data
@@ -300,3 +303,15 @@ def test_resolved_flags_are_printed_and_saved(gan, argv, run, capsys):
     assert printed == saved
     changed = {key for key in saved if saved[key] != config[key]}
     assert changed == {"iters", "lr", "resume", "changed"} | ({"out"} if saved["out"] != config["out"] else set())
+
+
+def test_a_model_file_and_data_py_are_enough_for_arrays(tiny, tmp_path):
+    """As README says: copy the two. What needs tools/ says so in a line."""
+    for name in ("rjgan.py", "data.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    small = f"--data {tiny} --iters 1 --size 32 --width 4 --batch 2 --stride 1 --device cpu --out run"
+    for flags, needs in ((small, None), ("--out faces", "public"), ("--out run --explore", "explore")):
+        command = [sys.executable, "rjgan.py", *flags.split()]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == (2 if needs else 0), done.stderr
+        assert not needs or done.stderr.startswith(f"rjgan.py: error: this needs tools/{needs}.py, which is not here")

@@ -737,35 +737,6 @@ def results_folder(run):
     return folder
 
 
-def write_samples(folder, args, drawn):
-    """samples.npy, and the first 16 as .gif and .mp4, of what `sample` has drawn."""
-    path = folder / "samples.npy"
-    save_samples(path, to_uint8(drawn["videos"]))
-    print(f"{path}: {args.sample} videos of {args.frames} frames")
-    save_gif(folder / "samples.gif", drawn["videos"][:16])
-    save_mp4(folder / "samples.mp4", drawn["videos"][:16])
-
-
-def print_results(folder, args):
-    """What to do next, and what to look at, once a run is trained or sampled."""
-    if trains(args):
-        print(f"try next  python {args.model}.py --out {folder} --sample 64 --frames 64   (or --eval, --explore)")
-    print(f"figures   {folder / 'figures'}")
-    for latest in [folder / "samples.gif"] if args.sample else sorted((folder / "samples").glob("*.gif"))[-1:]:
-        print(f"look at   {latest}")  # training has none yet if it was killed early
-
-
-def hand_on(args, config, nets, sample, filmstrip, defaults):
-    """--publish or --explore, by tools/; config and nets are `load_run`'s, the others the model file's.
-
-    defaults: the configuration of a run of the same preset without other flags
-    """
-    if args.publish:
-        tool("publish").publish(args, config, nets, sample, defaults)
-    else:
-        tool("explore").write_page(results_folder(args.out) / "explore.html", args, config, nets, sample, filmstrip)
-
-
 def save_state(path, state):
     """Write a dict of tensors and plain values, whole or not at all."""
     try:
@@ -907,6 +878,46 @@ def peak_memory(device):
     import resource  # not on Windows, where CUDA is what one trains on
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+# --- The command line of a model file --------------------------------------------------------------------------------
+
+
+def run_command(model, argv=None):
+    """What a model file (the module) does from the command line: train, or what is asked of a trained run."""
+    args = model.parse_args(argv)
+    try:
+        if args.eval:
+            videos = ["--videos", str(args.eval_videos)] if getattr(args, "eval_videos", None) else []
+            command = ["bounds", args.out, *videos] if hasattr(model, "elbo_parts") else ["fvd", args.out]
+            command += ["--seed", str(args.seed), "--device", args.device, *["--raw"] * args.raw]
+            return importlib.import_module("metrics").main(command)
+        run = model.train(args) if trains(args) else args.out
+        config, nets = model.load_run(run, args.device, args.raw)
+        if args.publish:
+            defaults = vars(model.parse_args(["--preset", config["preset"]]))
+            tool("publish").publish(args, config, nets, model.sample, defaults)
+            return 0
+        folder, rng = results_folder(run), seeded(args.seed, args.device)
+        if args.explore:
+            tool("explore").write_page(folder / "explore.html", args, config, nets, model.sample, model.filmstrip)
+            return 0
+        if args.sample:
+            drawn = model.sample(nets, args.sample, args.frames, rng)["videos"]
+            save_samples(folder / "samples.npy", to_uint8(drawn))
+            print(f"{folder / 'samples.npy'}: {args.sample} videos of {args.frames} frames")
+            save_gif(folder / "samples.gif", drawn[:16])
+            save_mp4(folder / "samples.mp4", drawn[:16])
+        args.frames = config["frames"]
+        model.save_figures(nets, folder / "figures", args, rng)
+        if trains(args):
+            print(f"try next  python {args.model}.py --out {folder} --sample 64 --frames 64   (or --eval, --explore)")
+        print(f"figures   {folder / 'figures'}")
+        for latest in [folder / "samples.gif"] if args.sample else sorted((folder / "samples").glob("*.gif"))[-1:]:
+            print(f"look at   {latest}")  # training has none yet if it was killed early
+    except (UserError, OSError) as error:
+        fail(model.MODEL, error)
+    return 0
 
 
 # --- Speed: what changes no result -----------------------------------------------------------------------------------

@@ -254,7 +254,7 @@ def train(args):
     rng = data.seeded(args.seed, args.device)  # of the batches and of the posterior's draws
     torch.manual_seed(args.seed)  # of the first weights
     videos = data.load_for(args).at_least((args.frames - 1) * args.stride + 1)
-    figure_videos(args, args.frames)  # fail early if the test split has no clip of that length
+    figure_videos(args)  # fail early if the test split has no clip of that length
 
     nets = build(args).to(args.device)
     optimizers = {"all": torch.optim.Adam(nets.parameters(), args.lr, betas=(0.9, 0.999), fused=True)}
@@ -303,14 +303,15 @@ def filmstrip(drawn):
 
 
 @torch.no_grad()
-def save_figures(nets, folder, real, rng):
-    """The paper's figures, from one trained run and six real videos (6, T, C, H, W), repeated if fewer.
+def save_figures(nets, folder, args, rng):
+    """The paper's figures, from one trained run and six real videos, repeated if fewer.
 
     generation.png     Figure 7, top: videos from the prior
     inference.png      Figure 7, bottom: a real video, and below it what the model makes of it
     interpolation.png  Figure 13: the videos between two contents, with the same noise
     swap.png           two real videos; the content of the first with the motion of the second, and the reverse
     """
+    real = figure_videos(args)
     real = real[torch.arange(6) % len(real)]
     frames = real.shape[1]
     drawn = sample(nets, 8, frames, rng)
@@ -332,10 +333,10 @@ def save_figures(nets, folder, real, rng):
     data.save_grid(folder / "swap.png", torch.cat(rows, 1).flatten(0, 1))
 
 
-def figure_videos(args, frames):
+def figure_videos(args):
     """Six real videos of the test split, or fewer, (n, T, C, H, W). UserError if there is none of that many frames."""
     videos = data.load(args.data, args.data_root, args.size, "test")
-    return data.to_float(data.middle_clips(videos, frames, args.stride, 6).to(args.device))
+    return data.to_float(data.middle_clips(videos, args.frames, args.stride, 6).to(args.device))
 
 
 def load_run(run, device="cpu", raw=False):
@@ -364,27 +365,7 @@ def parse_args(argv=None):
 
 
 def main(argv=None):
-    args = parse_args(argv)
-    try:
-        if args.eval:
-            import metrics
-
-            options = ["--videos", str(args.eval_videos)] if args.eval_videos else []
-            options += ["--raw"] if args.raw else []
-            return metrics.main(["bounds", args.out, "--seed", str(args.seed), "--device", args.device, *options])
-        run = train(args) if data.trains(args) else args.out
-        config, nets = load_run(run, args.device, args.raw)
-        if args.explore or args.publish:
-            data.hand_on(args, config, nets, sample, filmstrip, vars(parse_args(["--preset", config["preset"]])))
-            return 0
-        folder, rng = data.results_folder(run), data.seeded(args.seed, args.device)
-        if args.sample:
-            data.write_samples(folder, args, sample(nets, args.sample, args.frames, rng))
-        save_figures(nets, folder / "figures", figure_videos(args, config["frames"]), rng)
-    except (data.UserError, OSError) as error:
-        data.fail(MODEL, error)
-    data.print_results(folder, args)
-    return 0
+    return data.run_command(sys.modules[__name__], argv)
 
 
 if __name__ == "__main__":

@@ -339,20 +339,20 @@ def filmstrip(drawn):
 
 
 @torch.no_grad()
-def save_figures(nets, folder, frames, rng):
+def save_figures(nets, folder, args, rng):
     """The paper's figures, from one trained run.
 
     images.png          Figure 6: images from the prior
     content_motion.png  Figures 5 and 9: three contents (three rows each), each with the same three motions
     interpolation.png   Figures 11 and 12: the videos between two contents, with one motion
     """
-    drawn = sample(nets, 64, frames, rng)
+    drawn = sample(nets, 64, args.frames, rng)
     data.save_png(folder / "images.png", data.tile(data.to_uint8(drawn["images"]), columns=16))
     content, motion = drawn["content"], drawn["motion"]
-    swapped = sample(nets, 9, frames, rng, content[:3].repeat_interleave(3, 0), motion[:3].repeat(3, 1, 1))
+    swapped = sample(nets, 9, args.frames, rng, content[:3].repeat_interleave(3, 0), motion[:3].repeat(3, 1, 1))
     data.save_grid(folder / "content_motion.png", filmstrip(swapped))
     path = torch.lerp(content[0], content[1], torch.linspace(0, 1, 8, device=content.device)[:, None])
-    between = sample(nets, 8, frames, rng, path, motion[:1].expand(8, -1, -1))
+    between = sample(nets, 8, args.frames, rng, path, motion[:1].expand(8, -1, -1))
     data.save_grid(folder / "interpolation.png", filmstrip(between))
 
 
@@ -400,26 +400,7 @@ def parse_args(argv=None):
 
 
 def main(argv=None):
-    args = parse_args(argv)
-    try:
-        if args.eval:
-            import metrics
-
-            raw = ["--raw"] if args.raw else []
-            return metrics.main(["fvd", args.out, "--seed", str(args.seed), "--device", args.device, *raw])
-        run = train(args) if data.trains(args) else args.out
-        config, nets = load_run(run, args.device, args.raw)
-        if args.explore or args.publish:
-            data.hand_on(args, config, nets, sample, filmstrip, vars(parse_args(["--preset", config["preset"]])))
-            return 0
-        folder, rng = data.results_folder(run), data.seeded(args.seed, args.device)
-        if args.sample:
-            data.write_samples(folder, args, sample(nets, args.sample, args.frames, rng))
-        save_figures(nets, folder / "figures", args.frames, rng)
-    except (data.UserError, OSError) as error:
-        data.fail(MODEL, error)
-    data.print_results(folder, args)
-    return 0
+    return data.run_command(sys.modules[__name__], argv)
 
 
 if __name__ == "__main__":

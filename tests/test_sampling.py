@@ -68,7 +68,7 @@ def test_figures_hold_what_they_name(gan, run, monkeypatch, tmp_path):
     calls, original = [], gan.sample
     monkeypatch.setattr(gan, "sample", lambda *args, **more: calls.append(original(*args, **more)) or calls[-1])
     _, nets = gan.load_run(run)
-    gan.save_figures(nets, tmp_path, 16, data.seeded(0))
+    gan.save_figures(nets, tmp_path, gan.parse_args(["--frames", "16"]), data.seeded(0))
     _, swapped, between = calls
     content, motion = swapped["content"].unflatten(0, (3, 3)), swapped["motion"].unflatten(0, (3, 3))
     assert (content == content[:, :1]).all() and (motion == motion[:1]).all()  # rows by content, then by motion

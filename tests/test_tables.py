@@ -15,7 +15,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import torch
 from conftest import ROOT, assert_equal, checkpoint
 from PIL import Image
 
@@ -298,14 +297,13 @@ def test_the_drawings_give_a_role_one_colour():
 # --- Figures ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_figure_is_a_picture_that_its_model_makes(tmp_path):
+def test_a_figure_is_a_picture_that_its_model_makes(tiny, tmp_path):
     made = {}
     for model in (mocogan, rmocogan, rjgan, rjvae):
-        args = model.parse_args("--size 32 --width 4 --device cpu --frames 16".split())
+        args = model.parse_args(f"--size 32 --width 4 --device cpu --frames 16 --data {tiny}".split())
         nets = model.build(args).eval()
-        shown = torch.zeros(2, 8, 3, 32, 32) if model is rjvae else 16
         folder = tmp_path / model.MODEL
-        model.save_figures(nets, folder / "figures", shown, data.seeded(0))
+        model.save_figures(nets, folder / "figures", args, data.seeded(0))
         args.out = str(folder)
         data.Run(args, nets, nets, {}, data.seeded(0), model.sample, model.filmstrip).show(7)
         made[model.MODEL] = {str(path.relative_to(folder)) for path in folder.glob("*/*")}

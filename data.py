@@ -478,11 +478,12 @@ class Help(argparse.HelpFormatter):
     """Shows the default of every flag that has one."""
 
     def _get_help_string(self, action):
-        return action.help + ("" if action.default in (None, False, argparse.SUPPRESS) else " (default %(default)s)")
+        told = not isinstance(action.default, bool) and action.default not in (None, argparse.SUPPRESS)
+        return action.help + " (default %(default)s)" * told
 
 
 def run_parser(model, split, about, fixed=()):
-    """A parser with the flags that every model file has: where a run lives, on what it computes, what it writes.
+    """A parser with the flags that every model file has: of its data, its training, and the files of a run.
 
     model, split   the model file's name, and the split of the data that it trains on
     about, fixed   a line for --help, and the flags that --resume cannot change, beside those of every model file
@@ -495,6 +496,14 @@ def run_parser(model, split, about, fixed=()):
     add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path")
     add("--data-root", default="data", metavar="DIR", help="folder of the data sets")
     add("--out", metavar="DIR", help="run directory (default runs/MODEL-DATA)")
+    add("--iters", type=positive, metavar="N", help="iterations in all, also with --resume")
+    add("--batch", type=positive, metavar="N", help="videos a batch")
+    add("--frames", type=positive, metavar="T", help="frames a clip, in the GANs at least 16")
+    add("--stride", type=positive, metavar="N", help="take every Nth frame of the data")
+    add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
+    add("--width", type=positive, metavar="CH", help="base channel count")
+    add("--lr", type=rate, metavar="X", help="Adam's learning rate")
+    add("--ema", type=fraction, default=0.999, metavar="X", help="decay of the averaged weights")
     add("--seed", type=int, default=0, metavar="N", help="seed of everything random")
     add("--device", type=device, default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one")
     add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
@@ -509,7 +518,7 @@ def run_parser(model, split, about, fixed=()):
     trained.add_argument("--eval", action="store_true", help="evaluate a trained run: GANs by FVD, VAEs by bounds")
     trained.add_argument("--explore", action="store_true", help="make a page that plays with a trained run")
     trained.add_argument("--publish", metavar="DIR", help="write a small copy of a trained run, to hand on")
-    add("--raw", action="store_true", help="with those but --publish: the weights as trained, not their average")
+    add("--raw", action="store_true", help="with --sample, --eval, --explore: the weights as trained")
     return parser
 
 

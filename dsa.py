@@ -348,18 +348,10 @@ def load_run(run, device="cpu", raw=False):
 
 
 def parse_args(argv=None):
-    """The flags of the algorithm; data.py adds those of a run."""
+    """The flags of this model; data.py has those that all have."""
     parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0], fixed=("hidden",))
     add = parser.add_argument
-    add("--iters", type=data.positive, metavar="N", help="iterations in all, also with --resume")
-    add("--batch", type=data.positive, metavar="N", help="videos a batch")
-    add("--frames", type=data.positive, metavar="T", help="frames a clip")
-    add("--stride", type=data.positive, metavar="N", help="take every Nth frame of the data")
-    add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
-    add("--width", type=data.positive, metavar="CH", help="base channel count")
     add("--hidden", type=data.positive, metavar="N", help="units of an LSTM or an MLP, and the dimension of phi")
-    add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
-    add("--ema", type=data.fraction, default=0.999, metavar="X", help="decay of the averaged weights")
     add("--eval-videos", type=data.positive, metavar="N", help="evaluate on N videos of the test split (default all)")
     return data.parse_run(parser, {"paper": PAPER}, argv)
 

@@ -383,18 +383,10 @@ def load_run(run, device="cpu", raw=False):
 
 
 def parse_args(argv=None):
-    """The flags of the algorithm; data.py adds those of a run."""
+    """The flags of this model; data.py has those that all have."""
     parser = data.run_parser(MODEL, SPLIT, __doc__.splitlines()[0], fixed=FIXED)
     add = parser.add_argument
-    add("--iters", type=data.positive, metavar="N", help="iterations in all, also with --resume")
-    add("--batch", type=data.positive, metavar="N", help="videos a batch")
-    add("--frames", type=data.positive, metavar="T", help="frames a clip, at least 16")
-    add("--stride", type=data.positive, metavar="N", help="take every Nth frame of the data")
-    add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
-    add("--width", type=data.positive, metavar="CH", help="base channel count")
-    add("--lr", type=data.rate, metavar="X", help="Adam's learning rate")
     add("--noise", type=data.weight, metavar="SIGMA", help="noise added in the discriminators")
-    add("--ema", type=data.fraction, default=0.999, metavar="X", help="decay of the averaged weights")
     add("--image-width", type=data.positive, metavar="CH", help="base channel count of G_I and D_I (default --width)")
     add("--upsample", default="transposed", choices=("transposed", "bilinear", "refined"), help="last layers of G_I")
     add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")

@@ -66,8 +66,7 @@ def main(argv=None):
     try:
         rows = measure(args.runs, args.n)
     except (data.UserError, OSError) as error:
-        print(f"diversity.py: error: {error}", file=sys.stderr)
-        return 2
+        data.fail("diversity", error)
     print(f"{'':40}" + "".join(f"{name:>14}" for name in rows[args.runs[0]]))
     for run, row in rows.items():
         print(f"{run[-40:]:40}" + "".join(f"{row.get(name, ''):>14}" for name in rows[args.runs[0]]))

@@ -29,8 +29,7 @@ def main(argv=None):
         config, nets = rjvae.load_run(args.run)
         videos = data.load(config["data"], config["data_root"], config["size"], "test")
     except (data.UserError, OSError) as error:
-        print(f"offset.py: error: {error}", file=sys.stderr)
-        return 2
+        data.fail("offset", error)
     generator = data.seeded(0)
     x = videos.clips(64, config["frames"], config["stride"], generator)
     mu, delta = rjvae.infer(nets, x, generator).values()

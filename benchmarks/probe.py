@@ -125,8 +125,7 @@ def main(argv=None):
             raise data.UserError(f"the numbers in {args.json} are of {was}, and those asked for of {made}")
         rows = probe(args.runs, args.n, args.only, args.resize)
     except (data.UserError, OSError) as error:
-        print(f"probe.py: error: {error}", file=sys.stderr)
-        return 2
+        data.fail("probe", error)
     for run, row in rows.items():
         print(f"{run}\n   " + ", ".join(f"{name} {fvd}" for name, fvd in row.items()))
     if args.json:

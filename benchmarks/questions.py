@@ -156,8 +156,7 @@ def main(argv=None):
         try:
             rows.append(measure(variant, seed, args))
         except (data.UserError, OSError) as error:
-            print(f"questions.py: error: {error}", file=sys.stderr)
-            return 2
+            data.fail("questions", error)
         print(rows[-1], flush=True)
         made = {"data": args.data, "preset": args.preset, "size": 32, "width": args.width, "batch": 8, "n": args.n}
         args.json.parent.mkdir(parents=True, exist_ok=True)

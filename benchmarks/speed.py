@@ -14,6 +14,7 @@ data included. FLOPs are nominal (zeros of the padding count), as torch's counte
 """
 
 import argparse
+import functools
 import importlib
 import json
 import multiprocessing
@@ -425,32 +426,20 @@ def draw_growth(result, path, digest):
 # --- Command line ----------------------------------------------------------------------------------------------------
 
 
-def fail(message):
-    """One line on stderr and exit status 2: what a user got wrong."""
-    print(f"speed.py: error: {message}", file=sys.stderr)
-    raise SystemExit(2)
-
-
-def positive(text):
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.error = fail
+    parser.error = functools.partial(data.fail, "speed")
     add = parser.add_argument
     add("--model", nargs="+", default=["rjgan"], choices=(*GANS, *VAES, "i3d", "data"), metavar="NAME")
     for flag in ("batch", "frames", "width", "threads"):
-        add(f"--{flag}", type=positive, metavar="N")
+        add(f"--{flag}", type=data.positive, metavar="N")
     add("--size", type=int, choices=(32, 64, 128))
     add("--device", default="auto", choices=("auto", "cpu", "cuda"))
     add("--precision", default="fp32", choices=("fp32", "bf16"))
     add("--compile", action="store_true")
     add("--data", default="faces")
     add("--data-root", default="data")
-    add("--repeats", type=positive, default=7)
+    add("--repeats", type=data.positive, default=7)
     add("--growth", action="store_true", help="how time and memory grow, of the first --model, at a small size")
     add("--json", type=Path, metavar="DIR", help="write DIR/speed-NAME-DEVICE.json")
     return parser.parse_args(argv)
@@ -467,7 +456,7 @@ def main(argv=None):
                 parts += [result["precision"]] * (result["precision"] != "fp32") + ["compiled"] * result["compile"]
                 (args.json / f"speed-{'-'.join(parts)}.json").write_text(json.dumps(result, indent=1) + "\n")
     except (data.UserError, OSError) as error:
-        fail(error)
+        data.fail("speed", error)
     return 0
 
 

@@ -32,7 +32,5 @@ def test_how_far_a_video_leaves_its_summary_frame(argv, monkeypatch):
     assert "away 1" not in rows[runs[1]] and rows["real"]["step"] > 0
 
 
-def test_what_is_no_run(tmp_path, capsys):
-    assert diversity.main([str(tmp_path)]) == 2
-    line = capsys.readouterr().err
-    assert line.startswith("diversity.py: error: ") and line.count("\n") == 1
+def test_what_is_no_run(tmp_path, fails):
+    fails(diversity.main, [str(tmp_path)], tmp_path)

@@ -33,7 +33,6 @@ def test_numbers_and_picture(argv, tmp_path):
     assert abs(summary - first).max() <= 1 and abs(summary - last).max() <= 1 and abs(summary - alone).max() > 1
 
 
-def test_a_run_that_is_not_there(tmp_path, capsys):
-    assert offset.main([str(tmp_path / "none"), str(tmp_path / "rows.png"), str(tmp_path / "numbers.json")]) == 2
-    line = capsys.readouterr().err
-    assert line.startswith("offset.py: error: ") and line.count("\n") == 1 and not (tmp_path / "rows.png").exists()
+def test_a_run_that_is_not_there(tmp_path, fails):
+    fails(offset.main, [str(tmp_path / name) for name in ("none", "rows.png", "numbers.json")], tmp_path / "none")
+    assert not (tmp_path / "rows.png").exists()

@@ -170,9 +170,7 @@ def test_rows_are_kept(tiny, tmp_path, monkeypatch, capsys):
     assert rows == [row, {"variant": "mocogan-zero", "seed": 0}]
 
 
-def test_a_data_set_that_is_not_there(tmp_path, capsys):
+def test_a_data_set_that_is_not_there(tmp_path, fails):
     flags = f"--variants rjgan --data cats --data-root {tmp_path} --runs {tmp_path / 'runs'}".split()
-    assert questions.main([*flags, "--json", str(tmp_path / "questions.json")]) == 2
-    line = capsys.readouterr().err
-    assert line.startswith("questions.py: error: ") and "cats" in line and line.count("\n") == 1
+    fails(questions.main, [*flags, "--json", str(tmp_path / "questions.json")], "cats")
     assert not (tmp_path / "questions.json").exists()

@@ -1,4 +1,4 @@
-"""Videos in memory and on disk, every read and write of them, and the files of a run.
+"""Videos in memory and on disk, and the files of a run; tools/ draws, reads and prepares data sets.
 
     python data.py list                                    what there is, and where it comes from
     python data.py show NAME                               a contact sheet as PNG
@@ -56,13 +56,8 @@ def printable(text):
 
 
 def tool(name):
-    """The module tools/NAME.py, imported when it is asked for: a model file alone needs only data.py and its data."""
-    try:
-        return importlib.import_module(f"tools.{name}")
-    except ModuleNotFoundError as error:
-        if error.name not in ("tools", f"tools.{name}"):
-            raise
-        raise UserError(f"this needs tools/{name}.py, which is not here; --data FILE.npy does not") from None
+    """The module tools/NAME.py, imported when it is asked for: a model file needs only data.py to train on an .npy."""
+    return importlib.import_module(f"tools.{name}")
 
 
 # --- Videos in memory ------------------------------------------------------------------------------------------------
@@ -271,7 +266,7 @@ def square(frames):
 def load_path(path, size, split):
     """A folder of video folders of images, at any depth, or an .npy of shape (N, T, H, W, C) uint8.
 
-    Every tenth video is for test. UserError, with the next command, for what else people give.
+    Every tenth video is for test. UserError for what else people give.
     """
     path = Path(path)
     folder = (path if path.is_dir() else path.parent).resolve()
@@ -279,7 +274,7 @@ def load_path(path, size, split):
         name, _, prepared = folder.name.rpartition("-")
         flags = f"--data {quote(name)} --data-root {quote(str(folder.parent))} --size {prepared}"
         raise UserError(f"{path} is a prepared set: give {flags}")
-    if path.suffix.lower() == ".npy":
+    if path.suffix.lower() == ".npy" and not path.is_dir():
         videos = [resize(square(np.ascontiguousarray(video)), size) for video in read_samples(path)]
         names = [str(i) for i in range(len(videos))]
     else:
@@ -498,7 +493,7 @@ def run_parser(model, split, about, fixed=()):
     add("--out", metavar="DIR", help="run directory (default runs/MODEL-DATA)")
     add("--iters", type=positive, metavar="N", help="iterations in all, also with --resume")
     add("--batch", type=positive, metavar="N", help="videos a batch")
-    add("--frames", type=positive, metavar="T", help="frames a clip, in the GANs at least 16")
+    add("--frames", type=positive, metavar="T", help="frames a clip")
     add("--stride", type=positive, metavar="N", help="take every Nth frame of the data")
     add("--size", type=int, choices=(32, 64, 128), help="pixels of a frame's side")
     add("--width", type=positive, metavar="CH", help="base channel count")
@@ -740,7 +735,7 @@ def results_folder(run):
     if "published" not in (json.loads(config.read_text()) if config.exists() else {}):
         return run
     folder = Path("runs") / run.absolute().parent.name / run.name
-    if folder.absolute() == run.absolute():
+    if folder.resolve() == run.resolve():
         folder = folder.with_name(f"{run.name}-results")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -845,7 +840,7 @@ class Log:
         if (days := seconds * total / 86400) > 1:
             tqdm.write(
                 f"{seconds:.1f} s an iteration: {total} iterations will take about {days:.0f} days on this CPU. "
-                "What fits a CPU: --preset fast, in the VAEs --size 32 --width 32. Going on; Ctrl-C saves and stops."
+                "README has flags that fit one; in the GANs, --preset fast. Going on; Ctrl-C saves and stops."
             )
 
 
@@ -924,7 +919,7 @@ def run_command(model, argv=None):
         print(f"figures   {folder / 'figures'}")
         for latest in [folder / "samples.gif"] if args.sample else sorted((folder / "samples").glob("*.gif"))[-1:]:
             print(f"look at   {latest}")  # training has none yet if it was killed early
-    except (UserError, OSError) as error:
+    except (UserError, OSError, ModuleNotFoundError) as error:  # the last: no metrics.py or tools/ beside it
         fail(model.MODEL, error)
     return 0
 
@@ -1047,7 +1042,7 @@ def main(argv=None):
             prepare = tool("prepare")
             options = (args.size, args.detector, args.lighting, args.min_frames, args.workers, args.fps)
             prepare.print_report(args.kind, *prepare.prepare(args.kind, args.source, args.data_root, *options))
-    except (UserError, OSError) as error:
+    except (UserError, OSError, ModuleNotFoundError) as error:
         fail("data", error)
     except KeyboardInterrupt:
         fail("data", "interrupted" + "; started again, prepare goes on from here" * (args.command == "prepare"))

@@ -616,8 +616,11 @@ MOTION_LABELS = ("expression", "action", "view", "action-view")  # what moves; e
 
 
 def motion_label(videos):
-    """What the Inception Score is about: the first label of what moves, else the first of all, or None."""
-    return next((label for label in (*MOTION_LABELS, *videos.classes) if label in videos.classes), None)
+    """What the Inception Score is about: the first label of what moves, else the first that groups videos."""
+    some = [label for label, values in videos.labels.items() if 1 < len(set(values.tolist())) < len(videos)]
+    if not some:
+        raise UserError(f"{videos.name} has no label by which its videos differ and belong together: nothing to score")
+    return next(label for label in (*MOTION_LABELS, *some) if label in some)
 
 
 def reader_path(root, kind, dataset, size, *label):
@@ -679,9 +682,10 @@ def evaluate_is(run, classifier=None, label=None, n=1280, seed=0, device="cpu", 
     """
     config = read_config(run, root)
     dataset, size, videos = config["data"], config["size"], load_data(run, config)
-    label = label or motion_label(videos)
-    path = classifier or reader_path(config["data_root"], "classifier", dataset, size, label)
-    net, saved = load_reader(path, Classifier, config, f"--label {label}", device)
+    if not classifier:
+        label = label or motion_label(videos)
+        classifier = reader_path(config["data_root"], "classifier", dataset, size, label)
+    net, saved = load_reader(classifier, Classifier, config, f"--label {label}" * bool(label), device)
     (label,) = saved["classes"]
     real, _ = draw_clips(videos, n, 1, 1, seed)
     model, nets, weights = load_model(run, device, raw)
@@ -888,7 +892,7 @@ def parser():
     add("--raw", action="store_true", help="of a run, the weights as trained, not their average")
 
     add = of_run("is", "Inception Score of a run's images", evaluate_is, is_table)
-    add("--label", help="what the classifier tells apart (default the data's expression or action)")
+    add("--label", help="what the classifier tells apart (default what moves, else the data's first label)")
     add("--classifier", metavar="PATH", help="default: where train-classifier puts it")
     add("--n", type=data.number(int, 20), default=1280, help="images, in 10 batches (default 1280, the paper's)")
 
@@ -908,7 +912,7 @@ def parser():
         add = command(f"train-{name}", f"train the {name} of {use}", *functions, kind=kind)
         add("dataset", metavar="DATA", help="a data set with labels")
         if kind is Classifier:
-            add("--label", help="what it tells apart (default the data's expression or action)")
+            add("--label", help="what it tells apart (default what moves, else the data's first label)")
             add("--everyone", action="store_true", help="train on all videos, to the end: no one is left to test it")
         else:
             add("--frames", type=data.positive, default=16, help="frames of a clip (default 16)")

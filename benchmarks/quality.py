@@ -22,6 +22,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+import data  # noqa: E402
 import metrics  # noqa: E402
 
 FAST = "--preset fast"
@@ -108,7 +109,8 @@ def main(argv=None):
     add("--plot", type=Path, help="a picture of the numbers of whole recipes")
     args = parser.parse_args(argv)
     rows = json.loads(args.json.read_text())["rows"] if args.json.exists() else []
-    reader = metrics.reader_path(args.data_root, "classifier", args.data, args.size, "expression")
+    label = metrics.motion_label(data.load(args.data, args.data_root, args.size))
+    reader = metrics.reader_path(args.data_root, "classifier", args.data, args.size, label)
     for seed in args.seeds:
         for recipe in args.recipes:
             iters = args.paper_iters if recipe == "paper" else args.iters

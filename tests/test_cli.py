@@ -291,7 +291,7 @@ def test_a_slow_cpu_is_told_how_long_it_takes(gan, argv, monkeypatch, capsys):
     log.warn_if_slow(100000)
     text = capsys.readouterr().out
     days = 10 / 3 * 100000 / 86400
-    assert f"about {days:.0f} days on this CPU" in text and "--size 32" in text
+    assert f"about {days:.0f} days on this CPU" in text and "--preset fast" in text
 
 
 def test_resolved_flags_are_printed_and_saved(gan, argv, run, capsys):
@@ -310,8 +310,9 @@ def test_a_model_file_and_data_py_are_enough_for_arrays(tiny, tmp_path):
     for name in ("rjgan.py", "data.py"):
         shutil.copy(ROOT / name, tmp_path)
     small = f"--data {tiny} --iters 1 --size 32 --width 4 --batch 2 --stride 1 --device cpu --out run"
-    for flags, needs in ((small, None), ("--out faces", "public"), ("--out run --explore", "explore")):
+    for flags, needs in ((small, None), ("--out faces", "tools"), ("--out run --explore", "tools"),
+                         ("--out run --eval", "metrics")):  # fmt: skip
         command = [sys.executable, "rjgan.py", *flags.split()]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == (2 if needs else 0), done.stderr
-        assert not needs or done.stderr.startswith(f"rjgan.py: error: this needs tools/{needs}.py, which is not here")
+        assert not needs or done.stderr == f"rjgan.py: error: No module named '{needs}'\n"

@@ -550,7 +550,7 @@ def test_samples_read_back(tmp_path):
     assert (data.read_samples(tmp_path / "samples.npy") == array).all()  # a refused write wrote nothing
     with pytest.raises(data.UserError, match="cannot read .*nosuch"):
         data.read_samples(tmp_path / "nosuch.npy")
-    assert [path.name for path in tmp_path.iterdir()] == ["samples.npy"]  # no note where nothing is known
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.npy"]
 
 
 def test_a_state_names_its_own_bytes(tmp_path, monkeypatch):

@@ -660,8 +660,9 @@ def test_fvd_of_a_run(toy, tmp_path):
     assert fresh["iteration"] == 5 and fresh["checkpoint"] == file_sum(run / "checkpoint.pt")
     assert fresh["seeds"] == [0, 1] and fresh["resize"] == "tf1"
 
-    again = metrics.evaluate_fvd(run, n=4, seed=1, resize="half-pixel")
-    assert again["seeds"] == [1] and again["resize"] == "half-pixel" and again["checkpoint"] == fresh["checkpoint"]
+    data.save_samples(run / "samples.npy", clips(4, 9, 32).numpy())  # noise, which is not what is scored
+    again = metrics.evaluate_fvd(run, n=4)
+    assert again["fvd"] == fresh["fvds"][0] and again["seeds"] == [0] and again["checkpoint"] == fresh["checkpoint"]
 
 
 def test_every_result_says_which_weights_it_is_of(toy, toy_root):
@@ -709,6 +710,29 @@ def test_a_reader_that_does_not_say_is_taken(toy, toy_root, tmp_path):
     del state["trained_on"]
     torch.save(state, tmp_path / "old.pt")
     assert metrics.main(["disentangle", str(toy()), "--judge", str(tmp_path / "old.pt"), "--n", "32"]) == 0
+
+
+def test_a_classifier_learns_what_moves(toy_root, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        readers, "train_reader", lambda kind, dataset, labels, path, *_, **__: given.append((labels, path))
+    )
+    monkeypatch.setattr(readers, "reader_table", lambda result: "")
+    assert metrics.main(["train-classifier", "toy", "--size", "32", "--data-root", str(toy_root)]) == 0
+    assert given == [(["action"], toy_root / "readers" / "classifier-toy-32-action.pt")]
+
+
+def test_the_label_of_the_score():
+    """What moves, else what groups videos; never one a video, and never one that all have."""
+
+    def videos(**labels):
+        of = data.from_arrays("some", [np.zeros((9, 2, 2, 3), np.uint8)] * 4)
+        return replace(of, labels={key: np.array(values) for key, values in labels.items()})
+
+    assert metrics.motion_label(videos(person=[0, 0, 1, 1], view=[0, 1, 0, 1])) == "view"
+    assert metrics.motion_label(videos(video=[0, 1, 2, 3], expression=[0] * 4, group=[0, 0, 1, 1])) == "group"
+    with pytest.raises(data.UserError, match="some has no label"):
+        metrics.motion_label(videos(video=[0, 1, 2, 3], group=[0] * 4))
 
 
 def test_few_people_still_decide_when_to_stop():

@@ -98,7 +98,8 @@ def test_sampling_leaves_it_as_it_is(gan, published, tmp_path, monkeypatch, caps
 def test_sampling_one_below_runs_leaves_it_as_it_is(published, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     below = Path(shutil.copytree(published, tmp_path / "runs" / "shelf" / "mine"))
-    assert data.results_folder(below) == Path("runs/shelf/mine-results")
+    for path in (below, "runs/shelf/../shelf/mine"):
+        assert data.results_folder(path) == Path("runs/shelf/mine-results")
 
 
 def test_training_starts_from_it(gan, published, argv, tmp_path, capsys):

@@ -67,7 +67,9 @@ def test_who_uses_which_weights(gan, argv):
     for flags in ((), ("--raw",)):
         assert gan.main(["--out", str(run), "--sample", "4", *flags]) == 0
         videos[flags] = np.load(run / "samples.npy")
-        assert metrics.load_model(run, "cpu", raw=bool(flags))[2]["raw"] is bool(flags)
+        model, nets, weights = metrics.load_model(run, "cpu", raw=bool(flags))
+        assert weights["raw"] is bool(flags)
+        assert (metrics.generate(model, nets, 4, 16, 0, "cpu")["videos"].numpy() == videos[flags]).all()
     assert (videos[()] != videos["--raw",]).any()
 
 

@@ -11,7 +11,7 @@ import data
 from tools import public
 
 LAYERS = ("body", "bottomwear", "topwear", "hair")
-# written out a second time, so that a slip in data.py is seen: rows of front, left, right; columns of the eight frames
+# written out a second time, so that a slip is seen: rows of front, left, right; columns of the eight frames
 CELLS = {
     "walk": ([10, 9, 11], [8, 1, 2, 3, 4, 5, 6, 7]),
     "spellcast": ([2, 1, 3], [0, 1, 2, 3, 4, 5, 4, 6]),

@@ -714,6 +714,7 @@ def test_a_reader_that_does_not_say_is_taken(toy, toy_root, tmp_path):
 
 def test_a_classifier_learns_what_moves(toy_root, monkeypatch):
     given = []
+    monkeypatch.setitem(data.DATASETS, "toy", (toy_data, "a toy"))
     monkeypatch.setattr(
         readers, "train_reader", lambda kind, dataset, labels, path, *_, **__: given.append((labels, path))
     )

@@ -192,7 +192,7 @@ def test_the_pictures_times_are_those_of_the_models():
     text = " ".join((ROOT / "README.md").read_text().split())
     faces, weizmann = (read(ROOT / "pretrained" / f"rjgan-{name}")[1]["published"] for name in ("faces", "weizmann"))
     assert round(faces["core_hours"]) == 2 and "after two hours on one CPU core" in text
-    assert f"bend (Weizmann), after {60 * weizmann['core_hours']:.0f} more minutes" in text
+    assert f"people who wave (Weizmann), after {60 * weizmann['core_hours']:.0f} minutes" in text
 
 
 def test_fine_tuning_is_told_as_measured():

@@ -243,10 +243,10 @@ def read_prepared(folder, name, split):
 
 def take_split(videos, test, split):
     """The part of `videos` that `split` names; `test` is a mask of N booleans. UserError if it is empty."""
-    masks = {"train": ~test, "test": test}
-    if split not in (*masks, "all"):
+    masks = {"train": ~test, "test": test, "all": np.ones_like(test)}
+    if split not in masks:
         raise UserError(f"no split {split!r}: there are train, test and all")
-    part = videos if split == "all" else videos.subset(masks[split])
+    part = videos.subset(masks[split])
     if not len(part):
         raise UserError(f"no videos in the {split} split of {videos.name}")
     return part

@@ -808,6 +808,11 @@ def test_an_interrupted_download_is_one_line(fails, monkeypatch, tmp_path):
     assert line == "data.py: error: interrupted\n"
 
 
+def test_a_file_that_is_no_data_set(tmp_path, fails):
+    (tmp_path / "notes.txt").write_text("no videos")
+    fails(data.main, ["show", str(tmp_path / "notes.txt")], "notes.txt is neither a folder of videos nor an .npy file")
+
+
 def test_splits_have_names(folder):
     with pytest.raises(data.UserError, match="no split 'val': there are train, test and all"):
         data.load(str(folder), size=32, split="val")

@@ -121,9 +121,9 @@ def read_folder(path, size):
 
     UserError, with the next command, for what else people give.
     """
-    if path.suffix.lower() in FILM_SUFFIXES and not path.is_dir():
-        raise UserError(f"{path} is a film: put films into a folder, then python data.py prepare folder --source DIR")
     if not path.is_dir():
+        if path.suffix.lower() in FILM_SUFFIXES:
+            raise UserError(f"{path} is a film: put it into a folder, then python data.py prepare folder --source DIR")
         raise UserError(f"{path} is neither a folder of videos nor an .npy file")
     tree = list(walk(path))
     folders = {folder: having(IMAGE_SUFFIXES, files) for folder, files in tree}

@@ -1,7 +1,6 @@
-"""Train what reads labels off videos: the classifier of the Inception Score, the judge of disentanglement.
+"""Train what reads labels off videos, the classifier of the Inception Score and the judge of disentanglement.
 
-python metrics.py train-classifier faces
-python metrics.py train-judge faces
+For example python metrics.py train-classifier faces, and python metrics.py train-judge faces.
 """
 
 import copy

@@ -71,8 +71,6 @@ class Generator(nn.Module):
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)]
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         last = [nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False)]  # (3, 64, 64)
-        if upsample == "bilinear":  # avoids the checkerboard of transposed convolutions
-            last = [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(width, 3, 3, 1, 1, bias=False)]
         if upsample == "refined":  # a layer more, at full size: finer detail
             half = (width + 1) // 2
             last = [nn.ConvTranspose2d(width, half, 4, 2, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU(inplace=True)]
@@ -370,7 +368,7 @@ def parse_args(argv=None):
     add = parser.add_argument
     add("--noise", type=data.weight, metavar="SIGMA", help="noise added in the discriminators")
     add("--image-width", type=data.positive, metavar="CH", help="base channel count of G_I and D_I (default --width)")
-    add("--upsample", default="transposed", choices=("transposed", "bilinear", "refined"), help="last layers of G_I")
+    add("--upsample", default="transposed", choices=("transposed", "refined"), help="last layers of G_I")
     add("--betas", type=data.fraction, nargs=2, default=[0.5, 0.999], metavar="X", help="Adam's betas")
     add("--penalty", type=data.weight, default=0.0, metavar="X", help="weight of the gradient penalties R1 and R2")
     add("--batch-norm", default="on", choices=("on", "off"), help="BatchNorm in the discriminators")

@@ -4,7 +4,8 @@
     python benchmarks/quality.py --iters 4300 --paper-iters 4700 --recipes no-penalty --json ablation.json
 
 Each run trains on one thread, stops at shares of its iterations, and is scored there: FVD, blurred FVD (all clips at
-half the size and back) and the Inception Score of frames, of averaged and, for the paper's recipe, of raw weights.
+half the size and back) and the Inception Score of frames and of images, of averaged and, for the paper's recipe, of raw
+weights.
 FVD itself only of whole recipes: it differs too much from seed to seed to tell parts apart.
 core_seconds is the time on the processor of all training commands so far. What was measured is not measured again; a
 run that was killed between two stops begins anew.
@@ -64,7 +65,7 @@ def score(out, n, raw, blurs):
         found |= {"blurred" if blur else "fvd": result["fvd"], "blurred_floor" if blur else "floor": result["floor"]}
     run("metrics.py", "is", out, *more)
     result = json.loads((out / f"is{'-raw' * raw}.json").read_text())
-    return found | {"is": result["frames"]["is"], "is_real": result["real"]["is"]}
+    return found | {"is": result["frames"]["is"], "is_images": result["is"], "is_real": result["real"]["is"]}
 
 
 def plot(rows, path):

@@ -204,10 +204,11 @@ def test_the_readme_counts_the_lines_of_the_diffs():
 def test_the_first_command_takes_as_long_as_it_says():
     """As measured after set-up, drawing the data included, on two cores."""
     measured = result("first-command")
-    assert measured["threads"] == 2 and round(measured["seconds"] / 60) == 9
+    minutes = [round(seconds / 60) for seconds in measured["seconds"]]  # of two days
+    assert measured["threads"] == 2 and (min(minutes), max(minutes)) == (7, 9)
     assert round(measured["sample"]["seconds"]) == 7
     assert_says("README.md", measured["sample"]["command"], "it takes seven seconds on two CPU cores")
-    assert_says("README.md", measured["command"], "about nine minutes on two CPU cores")
+    assert_says("README.md", measured["command"], "seven to nine minutes on two CPU cores")
 
 
 def test_sentences_about_fvd_are_of_the_results():

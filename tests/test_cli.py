@@ -316,3 +316,5 @@ def test_a_model_file_and_data_py_are_enough_for_arrays(tiny, tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == (2 if needs else 0), done.stderr
         assert not needs or done.stderr == f"rjgan.py: error: No module named '{needs}'\n"
+    done = subprocess.run([sys.executable, "data.py", "list"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr == "data.py: error: No module named 'tools'\n"

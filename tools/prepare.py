@@ -29,7 +29,6 @@ from data import (
     DATASETS,
     LICENSED,
     UserError,
-    describe,
     prepared_folder,
     printable,
     read_prepared,
@@ -472,6 +471,17 @@ def prepare(kind, source, root="data", size=64, detector=None, lighting=None, mi
     report = assemble(target, chosen, [job[1] for job in jobs], min_frames, left_out, **found)
     shutil.rmtree(folder)
     return target, report
+
+
+def describe(videos):
+    """Print how many videos there are, their lengths, and how often each label has each value."""
+    longest, total = int(videos.lengths.max()), int(videos.lengths.sum())
+    name = printable(videos.name)
+    print(f"{name}: {len(videos)} videos of {videos.shortest} to {longest} frames, {total} in all")
+    for label, names in videos.classes.items():
+        counts = np.bincount(videos.labels[label], minlength=len(names))
+        each = printable(", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True)))
+        print(f"  {label}: {each if len(names) <= 12 else f'{len(names)} values'}")
 
 
 def print_report(kind, target, report):

@@ -37,13 +37,13 @@ def diversity(videos):
     return {name: round(value.item(), 4) for name, value in values.items()}
 
 
-def measure(runs, n):
+def measure(runs, n, raw=False):
     """{"real": diversity of n real clips, run: of n videos of a run}; UserError or OSError where it is no run."""
     rows = {}
     for run in runs:
         config = json.loads((Path(run) / "config.json").read_text())
         model = importlib.import_module(config["model"])
-        config, nets = model.load_run(run)
+        config, nets = model.load_run(run, raw=raw)
         if "real" not in rows:
             real = data.load(config["data"], config["data_root"], config["size"], "all").at_least(31)
             rows["real"] = diversity(real.clips(n, 16, config["stride"], data.seeded(0)))
@@ -61,10 +61,11 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run directories of the GAN files, of one data set")
     parser.add_argument("--n", type=int, default=128, metavar="N", help="videos of each (default 128)")
+    parser.add_argument("--raw", action="store_true", help="the weights as trained, not their average")
     parser.add_argument("--json", metavar="PATH", help="write the numbers there")
     args = parser.parse_args(argv)
     try:
-        rows = measure(args.runs, args.n)
+        rows = measure(args.runs, args.n, args.raw)
     except (data.UserError, OSError) as error:
         data.fail("diversity", error)
     print(f"{'':40}" + "".join(f"{name:>14}" for name in rows[args.runs[0]]))

@@ -58,13 +58,13 @@ def recalibrate(nets, args, generator):
 
 
 @torch.no_grad()
-def variants(run, n, real):
+def variants(run, n, real, raw=False):
     """{name: its n videos, (N, T, C, H, W)} of a run; `batch` and `late` have other noise than the rest."""
     config = metrics.read_config(run)
     model, T = importlib.import_module(config["model"]), config["frames"]
 
     def sample(change=lambda nets: None, frames=T, at_once=32):
-        nets, generator = model.load_run(run)[1], data.seeded(0)
+        nets, generator = model.load_run(run, raw=raw)[1], data.seeded(0)
         change(nets)
         parts = [model.sample(nets, min(at_once, n - i), frames, generator) for i in range(0, n, at_once)]
         return {key: torch.cat([part[key] for part in parts]) for key in ("videos", "images")}
@@ -82,7 +82,7 @@ def variants(run, n, real):
     return made
 
 
-def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
+def probe(runs, n, only=None, resize=metrics.RESIZES[0], raw=False):
     """{"real" or a run's path: {name: FVD}}, of all changes or `only` some; UserError or OSError where it is no run."""
 
     def features(clips, name, cache=None):
@@ -107,7 +107,7 @@ def probe(runs, n, only=None, resize=metrics.RESIZES[0]):
         return row
 
     of_real = {"sampled": round(metrics.frechet_distance(sharp, floor), 1)} | distances(made)
-    return {"real": of_real} | {run: distances(variants(run, n, real)) for run in runs}
+    return {"real": of_real} | {run: distances(variants(run, n, real, raw)) for run in runs}
 
 
 def main(argv=None):
@@ -116,6 +116,7 @@ def main(argv=None):
     parser.add_argument("--n", type=data.number(int, 2), default=128, metavar="N", help="videos of each (default 128)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these changes alone (default all)")
     parser.add_argument("--resize", choices=metrics.RESIZES, default=metrics.RESIZES[0], help="as in metrics.py fvd")
+    parser.add_argument("--raw", action="store_true", help="the weights as trained, not their average")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, beside those it has")
     args = parser.parse_args(argv)
     had = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
@@ -123,7 +124,7 @@ def main(argv=None):
     try:
         if had and made != (was := {"n": had["n"], "resize": had.get("resize", "half-pixel")}):
             raise data.UserError(f"the numbers in {args.json} are of {was}, and those asked for of {made}")
-        rows = probe(args.runs, args.n, args.only, args.resize)
+        rows = probe(args.runs, args.n, args.only, args.resize, args.raw)
     except (data.UserError, OSError) as error:
         data.fail("probe", error)
     for run, row in rows.items():

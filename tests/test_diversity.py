@@ -32,5 +32,14 @@ def test_how_far_a_video_leaves_its_summary_frame(argv, monkeypatch):
     assert "away 1" not in rows[runs[1]] and rows["real"]["step"] > 0
 
 
+def test_raw_weights_are_asked_for(argv, monkeypatch):
+    run, loaded = str(rjgan.train(rjgan.parse_args(argv("--iters", 1)))), []
+    original = rjgan.load_run
+    monkeypatch.setattr(rjgan, "load_run", lambda run, raw: loaded.append(raw) or original(run, raw=raw))
+    for flags in ([], ["--raw"]):
+        assert diversity.main([run, "--n", "4", *flags]) == 0
+    assert loaded == [False, True]
+
+
 def test_what_is_no_run(tmp_path, fails):
     fails(diversity.main, [str(tmp_path)], tmp_path)

@@ -11,6 +11,7 @@ from test_metrics import needs_weights
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import probe  # noqa: E402
 
+import data  # noqa: E402
 import mocogan  # noqa: E402
 import rjgan  # noqa: E402
 
@@ -74,6 +75,9 @@ def test_variants_of_a_run(model, argv):
     assert torch.equal(made["frozen"][:, 9], videos[:, 0])
     for name, changed in made.items():
         assert not torch.equal(changed, videos), name
+    raw = probe.variants(run, 4, torch.rand(4, 16, 3, 32, 32), raw=True)["sampled"]
+    drawn = model.sample(model.load_run(run, raw=True)[1], 4, 16, data.seeded(0))["videos"]
+    assert torch.equal(raw, drawn) and not torch.equal(raw, videos)
 
 
 @needs_weights

@@ -37,10 +37,9 @@ MODEL = Path(__file__).stem
 SPLIT = "all"  # as in the paper, GANs train on all videos and are compared with them
 PAPER = {"iters": 100000, "batch": 32, "frames": 16, "stride": 2, "size": 64, "width": 64, "lr": 2e-4, "noise": 0.1}
 FAST = PAPER | {  # docs/recipe.md
-    "iters": 2500, "batch": 8, "size": 32, "width": 16, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998, "penalty": 1.0,
+    "iters": 1800, "batch": 8, "size": 32, "width": 16, "lr": 1e-3, "betas": [0.0, 0.99], "ema": 0.998, "penalty": 1.0,
     "image_width": 32, "batch_norm": "off", "noise": 0.0, "clip_size": 32, "upsample": "refined", "gate_bias": 2.0,
 }  # fmt: skip
-FAST |= {"iters": 4300, "image_iters": 2500, "image_batch": 32}  # new vs mocogan.py
 FIXED = ("init", "betas", "image_width", "upsample", "batch_norm", "clip_size", "gate_bias")  # under --resume
 FIXED += ("residual", "image_iters")  # new vs mocogan.py
 PENALTY_EVERY = 4  # lazy regularisation: every 4th iteration, with 4 times the weight; double backward is expensive
@@ -278,7 +277,7 @@ def average(ema, nets, decay):
 def load_videos(args):
     """The real videos for D_I; those for D_V: all, or all but the fraction --frames-only, chosen by --seed.
 
-    The third: what the first --image-iters see, which is what D_V never sees if there is any, or else all.
+    The third, for the first --image-iters: the videos of --frames-only and the --images; where there are none, all.
     """
     videos = data.load_for(args)
     shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
@@ -321,8 +320,8 @@ def train(args):
             terms = [t for t in args.terms if t != "summary" or (iteration - 1) % args.summary_every == 0]
             fake = fake_batch(nets, args, kappas, max_length, rng, terms)
         else:  # new vs mocogan.py: the summary term alone needs neither clips nor R_M, so it is cheap
-            real = {"summary": alone.images(args.image_batch or args.batch, rng)}
-            mu = torch.randn(args.image_batch or args.batch, LATENT, generator=rng, device=rng.device)
+            real = {"summary": alone.images(args.image_batch, rng)}
+            mu = torch.randn(args.image_batch, LATENT, generator=rng, device=rng.device)
             fake = {"summary": nets["G_I"](mu)}
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0
         run.log(update(nets, optimizers, real, fake, penalty))
@@ -400,7 +399,7 @@ def parse_args(argv=None):
     add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the terms of objective (1)")
     add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every K iterations")
     add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="first iterations, on images alone")
-    add("--image-batch", type=data.positive, metavar="N", help="images a batch in those (default that of --batch)")
+    add("--image-batch", type=data.positive, default=32, metavar="N", help="images a batch in those")
     add("--residual", default="summary", choices=("summary", "previous"), help="what delta(t) is added to, A.6")
     args = data.parse_run(parser, {"paper": PAPER, "fast": FAST}, argv)
 

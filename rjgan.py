@@ -398,7 +398,7 @@ def parse_args(argv=None):
     # new vs mocogan.py
     add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the terms of objective (1)")
     add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every K iterations")
-    add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="first iterations, on images alone")
+    add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="so many of --iters first, on images")
     add("--image-batch", type=data.positive, default=32, metavar="N", help="images a batch in those")
     add("--residual", default="summary", choices=("summary", "previous"), help="what delta(t) is added to, A.6")
     args = data.parse_run(parser, {"paper": PAPER, "fast": FAST}, argv)

@@ -1,7 +1,8 @@
 """What the recipe of today does in a few core-minutes: preset fast against the paper's recipe, and without each part.
 
-    python benchmarks/quality.py --iters 1800 --paper-iters 2900 --json quality.json
-    python benchmarks/quality.py --iters 1800 --paper-iters 2900 --recipes no-penalty --json ablation.json
+    python benchmarks/quality.py --iters 1800 --paper-iters 2800 --json quality.json
+    python benchmarks/quality.py --iters 1800 --paper-iters 2800 --recipes no-penalty --json ablation.json
+    python benchmarks/quality.py --iters 4300 --paper-iters 2800 --recipes images-first --json ablation.json
 
 Each run trains on one thread, stops at shares of its iterations, and is scored there: FVD, blurred FVD (all clips at
 half the size and back) and the Inception Score of frames and of images, of averaged and, for the paper's recipe, of raw

@@ -132,6 +132,9 @@ def test_the_page_has_the_ablation():
     flags = {name: words.removeprefix(quality.FAST).strip() for name, words in quality.RECIPES.items()}
     assert of.keys() == flags.keys() - {"paper", "fast"}
     images = of.pop("images-first")
+    lost = statistics.mean(row["is"] for row in fast) - of["transposed"][0]["is"]
+    assert lost > 2 * statistics.stdev(row["is"] for row in fast) * (1 / 3 + 1) ** 0.5
+    assert "By its Inception Score `--upsample transposed` is worse, too" in text
     for recipe, found in of.items():
         assert {row["iterations"] for row in found} == {1800}
         row = f"| `{flags[recipe]}` | {cells(found, blurred=1, **{'is': 2})} | {counts(fast, found)} |"

@@ -9,6 +9,12 @@ All numbers are root mean squares over pixels in [-1, 1]. Of N videos (a model's
     step       between two frames in a row: 0 if nothing moves
     late ...   the same in the frames 49 to 64, which no training saw: the same numbers if nothing drifts
     away ...   (RJGAN) between the summary frame and frame 1, frame 16: how far a video leaves its mu
+
+And of the residuals delta_C of RMoCoGAN, over 1024 videos:
+
+    rank       effective rank of z_C + delta_C, at most 50: low if many contents are made one
+    between    deviation of delta_C over videos; that of z_C is 1
+    within     its deviation from frame to frame of a video
 """
 
 import argparse
@@ -37,6 +43,19 @@ def diversity(videos):
     return {name: round(value.item(), 4) for name, value in values.items()}
 
 
+@torch.no_grad()
+def residuals(config, nets):
+    """rank, between and within of RMoCoGAN, as the module's docstring says."""
+    z_C, eps = nets["R_M"].draw(1024, config["frames"], data.seeded(0))
+    content = nets["R_M"](z_C, eps)[..., : z_C.shape[1]]
+    delta = content - z_C[:, None]
+    share = torch.linalg.eigvalsh(content[:, 0].T.cov())
+    share = (share / share.sum()).clamp(min=1e-12)
+    rank = (-(share * share.log()).sum()).exp()
+    values = {"rank": rank, "between": delta.mean(1).std(0).mean(), "within": delta.std(1).mean()}
+    return {name: round(value.item(), 4) for name, value in values.items()}
+
+
 def measure(runs, n, raw=False):
     """{"real": diversity of n real clips, run: of n videos of a run}; UserError or OSError where it is no run."""
     rows = {}
@@ -54,6 +73,8 @@ def measure(runs, n, raw=False):
         if config["model"] == "rjgan":
             away = {f"away {t}": rms(videos[:, t - 1] - drawn["images"]).mean().item() for t in (1, 16)}
             rows[run] |= {name: round(value, 4) for name, value in away.items()}
+        if config["model"] == "rmocogan":
+            rows[run] |= residuals(config, nets)
     return rows
 
 
@@ -68,9 +89,10 @@ def main(argv=None):
         rows = measure(args.runs, args.n, args.raw)
     except (data.UserError, OSError) as error:
         data.fail("diversity", error)
-    print(f"{'':40}" + "".join(f"{name:>14}" for name in rows[args.runs[0]]))
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    print(f"{'':40}" + "".join(f"{name:>14}" for name in names))
     for run, row in rows.items():
-        print(f"{run[-40:]:40}" + "".join(f"{row.get(name, ''):>14}" for name in rows[args.runs[0]]))
+        print(f"{run[-40:]:40}" + "".join(f"{row.get(name, ''):>14}" for name in names))
     if args.json:
         Path(args.json).write_text(json.dumps({"n": args.n} | rows, indent=2) + "\n")
     return 0

@@ -11,9 +11,8 @@ rmocogan-wide               BatchNorm in NN_delta sees 256 videos more while it 
 rjgan-2019                  the first weights of the torch of 2019: BatchNorm's scales from U(0, 1), and transposed
                             convolutions scaled by their input channels
 
-A row has FVD of the averaged weights at the last stop, and of RMoCoGAN at every stop, over 1024 videos: rank (effective
-rank of z_C + delta_C, at most 50), between (deviation of delta_C over videos) and within (from frame to frame of a
-video). A run that was stopped goes on.
+A row has FVD of the averaged weights at the last stop, and of RMoCoGAN at every stop what its residuals do
+(diversity.py). A run that was stopped goes on.
 """
 
 import argparse
@@ -26,6 +25,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from diversity import residuals
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -100,20 +100,6 @@ CHANGES = {  # what stands in for what in the model's file
 }
 
 
-@torch.no_grad()
-def residuals(run):
-    """rank, between and within of a run of RMoCoGAN, as the module's docstring says; weights as trained."""
-    config, nets = rmocogan.load_run(run, raw=True)
-    z_C, eps = nets["R_M"].draw(1024, config["frames"], data.seeded(0))
-    content = nets["R_M"](z_C, eps)[..., : rmocogan.CONTENT]
-    delta = content - z_C[:, None]
-    share = torch.linalg.eigvalsh(content[:, 0].T.cov())
-    share = (share / share.sum()).clamp(min=1e-12)
-    rank = (-(share * share.log()).sum()).exp()
-    values = {"rank": rank, "between": delta.mean(1).std(0).mean(), "within": delta.std(1).mean()}
-    return {name: round(value.item(), 4) for name, value in values.items()}
-
-
 def measure(variant, seed, args):
     """Train a variant through the stops; what is known of it: a row."""
     model = importlib.import_module(variant.split("-")[0])
@@ -126,7 +112,7 @@ def measure(variant, seed, args):
             start = ["--resume"] if (run / "checkpoint.pt").exists() else fresh
             model.train(model.parse_args([*start, "--out", str(run), "--iters", str(stop)]))
             if model is rmocogan:
-                row.setdefault("residuals", {})[stop] = residuals(run)
+                row.setdefault("residuals", {})[stop] = residuals(*rmocogan.load_run(run, raw=True))
     result = metrics.evaluate_fvd(run, n=args.n)
     return row | {name: round(result[name], 1) for name in ("fvd", "floor")}
 

@@ -372,15 +372,16 @@ def headline(results):
 
 
 def diversities(result):
-    """What diversity.py found as a table in Markdown; late: in the frames 49 to 64."""
+    """What diversity.py found as a table in Markdown, a cell over seeds; late: in the frames 49 to 64."""
     keys = [late + key for key in ("spread", "closest", "step") for late in ("", "late ")]
     lines = ["| | videos apart | late | closest | late | step | late |", "|---" * 7 + "|"]
-    for run, row in result.items():
-        if run != "n":
-            variant = Path(run).parent.name.rpartition("-")[0]
-            title = "real clips" if run == "real" else f"{NAMES[variant]}, {row['iteration']} iterations"
-            cells = [f"{row[key]:.{3 if 'step' in key else 2}f}" if key in row else "" for key in keys]
-            lines += [f"| {title} | {' | '.join(cells)} |"]
+    rows = {"real clips": [result["real"]]}
+    for run in [run for run in result if run not in ("n", "real")]:
+        variant = Path(run).parent.name.rpartition("-")[0]
+        rows.setdefault(f"{NAMES[variant]}, {result[run]['iteration']} iterations", []).append(result[run])
+    for title, of in rows.items():
+        cells = [cell([row[key] for row in of if key in row], 3 if "step" in key else 2) for key in keys]
+        lines += [f"| {title} | {' | '.join(cells)} |"]
     return "\n".join(lines)
 
 

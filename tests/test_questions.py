@@ -80,33 +80,6 @@ def test_the_page_says_what_first_weights_give():
     assert f"a deviation of {was:.1f}; today it is" in text and 0.8 < now < 1.05 and "today it is 0.9 (" in text
 
 
-def test_residuals(monkeypatch):
-    """A residual that is the same in all frames, in two directions; then one that changes from frame to frame alone."""
-
-    class Fake(nn.Module):
-        def draw(self, n, frames, rng):
-            return torch.randn(n, 50, generator=rng), torch.randn(n, frames, 10, generator=rng)
-
-        def forward(self, z_C, eps):
-            content = z_C[:, None].expand(-1, eps.shape[1], -1).clone()
-            if self.still:
-                content[..., 2:] = 0
-            else:
-                content[..., :] += torch.tensor([1.0, -1.0]).repeat(eps.shape[1] // 2)[None, :, None]
-            return torch.cat([content, eps], -1)
-
-    fake = Fake()
-    monkeypatch.setattr(rmocogan, "load_run", lambda run, raw: ({"frames": 16}, {"R_M": fake}))
-    fake.still = True
-    found = questions.residuals("run")
-    assert found["rank"] == pytest.approx(2, abs=0.01) and found["within"] == 0
-    assert found["between"] == pytest.approx(48 / 50, abs=0.03)
-    fake.still = False
-    found = questions.residuals("run")
-    assert found["rank"] > 48 and found["between"] < 1e-6
-    assert found["within"] == pytest.approx((16 / 15) ** 0.5, abs=1e-3)
-
-
 def test_the_page_has_the_answers():
     """Each variant's FVD and its verdict by the rule of the page; what the residuals of RMoCoGAN do at every stop."""
     text = (ROOT / "docs/results.md").read_text()

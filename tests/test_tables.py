@@ -258,13 +258,16 @@ def test_more_seeds_join_and_their_verdict_is_shown_where_it_is_another(tmp_path
     )
 
 
-def test_diversity_is_shown_by_run():
+def test_diversity_is_shown_over_seeds():
     values = dict.fromkeys(("spread", "closest", "late spread", "late closest"), 0.123)
     made = {"n": 4, "real": {"spread": 0.5, "closest": 0.2, "step": 0.0246}}
-    made["faces/rjgan-0/2000"] = values | {"iteration": 2000, "step": 0.05, "late step": 0.04}
+    for seed, step in enumerate((0.04, 0.05, 0.06)):
+        made[f"faces/rjgan-{seed}/2000"] = values | {"iteration": 2000, "step": step, "late step": 0.04}
+    made["faces/mocogan-0/1000"] = made["faces/rjgan-0/2000"] | {"iteration": 1000}
     assert render.diversities(made).splitlines()[2:] == [
         "| real clips | 0.50 |  | 0.20 |  | 0.025 |  |",
-        "| RJGAN, 2000 iterations | 0.12 | 0.12 | 0.12 | 0.12 | 0.050 | 0.040 |",
+        "| RJGAN, 2000 iterations |" + " 0.12 ± 0.00 |" * 4 + " 0.050 ± 0.010 | 0.040 ± 0.000 |",
+        "| MoCoGAN, 1000 iterations | 0.12 | 0.12 | 0.12 | 0.12 | 0.040 | 0.040 |",
     ]
 
 

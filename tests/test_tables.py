@@ -172,6 +172,18 @@ def test_of_preset_fast_the_long_runs_score_averaged_weights_alone(tmp_path):
     assert "mocogan-fast-0/2500.fvd-averaged.json" in done.stdout and "fast-0/2500.fvd.json" not in done.stdout
 
 
+@needs_snakemake
+def test_figures_are_drawn_by_both_recipes(tmp_path):
+    """Of preset fast, which has averaged weights alone, the seed of median averaged FVD is shown."""
+    name = "tiny/faces/figure5-rmocogan"
+    done = snakemake("figures", "-n", "--config", "preset=tiny", "seeds=1", f"runs={tmp_path}")
+    wanted = {f"{name}.png": "rmocogan-0/4.fvd.json", f"{name}-fast.png": "rmocogan-fast-0/4.fvd-averaged.json"}
+    for picture, score in wanted.items():
+        rule = f"    input: {tmp_path}/tiny/faces/{score}\n    output: {tmp_path}/{picture}\n"
+        assert rule in done.stdout, done.stdout
+    assert "figure6-images.png" in done.stdout and "figure6-images-fast" not in done.stdout
+
+
 def test_table3_has_a_row_for_every_stop_by_its_iterations_on_videos():
     made = result(**{"mixture": [8.0, 9.0, 10.0], "mocogan-half": [5.0, 5.0, 5.0]}) | {"table": "table3"}
     for run in result(**{"pretrained-half": [4.0, 5.0, 6.0]})["runs"]:

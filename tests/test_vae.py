@@ -55,6 +55,14 @@ def some_gaussian(seed, shape):
 # --- Densities, divergences and the ELBO -----------------------------------------------------------------------------
 
 
+def test_paper_defaults(vae):
+    """A.5, and what the paper leaves to the Disentangled Sequential Autoencoder: 600 epochs of 9000 videos."""
+    args = vae.parse_args([])
+    expected = {"batch": 128, "frames": 8, "stride": 1, "size": 64, "width": 256, "hidden": 512, "lr": 5e-4}
+    assert {key: vars(args)[key] for key in expected} == expected
+    assert args.iters == round(600 * 9000 / 128, -3)
+
+
 def test_densities_and_divergences_equal_torch_distributions(vae):
     q, p, x = some_gaussian(0, (4, 5, 6)), some_gaussian(1, (4, 5, 6)), some_gaussian(2, (4, 5, 6))[0]
     unit = normal((torch.zeros_like(x), torch.zeros_like(x)))

@@ -192,7 +192,7 @@ def from_arrays(name, videos, labels=None, classes=None):
 
 
 def prepared_folder(root, name, size):
-    """ROOT/NAME-SIZE, or data/NAME-SIZE where ROOT is read-only, which even the superuser respects."""
+    """ROOT/NAME-SIZE, or data/NAME-SIZE where ROOT is read-only by its mode, which even the superuser respects."""
     folder = Path(root) / f"{name}-{size}"
     parent = next(p for p in (folder.parent.absolute(), *folder.parent.absolute().parents) if p.exists())
     writable = os.access(parent, os.W_OK) and parent.stat().st_mode & 0o222
@@ -300,19 +300,17 @@ def join(videos, others):
 
 
 LICENSED = {"mug": "https://mug.ee.auth.gr/fed/", "oulu": "https://www.oulu.fi/cmvs/node/41316"}  # who hands them out
+
+
+def public(name):
+    """What loads a data set of tools/public.py."""
+    return lambda *given: getattr(tool("public"), f"load_{name}")(*given)
+
+
 DATASETS = {  # name: (what loads it; None: it is prepared by tools/prepare.py, what it is)
-    "faces": (
-        lambda *given: tool("public").load_faces(*given),
-        "633 videos of 52 drawn people with 5 expressions; built in",
-    ),
-    "weizmann": (
-        lambda *given: tool("public").load_weizmann(*given),
-        "72 videos of 9 people in 4 actions; python data.py download weizmann",
-    ),
-    "sprites": (
-        lambda *given: tool("public").load_sprites(*given),
-        "11,664 videos of 1296 game characters; python data.py download sprites",
-    ),
+    "faces": (public("faces"), "633 videos of 52 drawn people with 5 expressions; built in"),
+    "weizmann": (public("weizmann"), "72 videos of 9 people in 4 actions; python data.py download weizmann"),
+    "sprites": (public("sprites"), "11,664 videos of 1296 game characters; python data.py download sprites"),
     "mug": (None, "633 videos of 52 faces; licensed: python data.py prepare mug --source DIR"),
     "oulu": (None, "near-infrared faces; licensed: python data.py prepare oulu --source DIR"),
 }
@@ -529,7 +527,7 @@ WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "da
 
 
 def parse_run(parser, presets, argv=None):
-    """Parse the flags. A preset sets their defaults; with --resume, --sample or --eval the run's own values do.
+    """Parse the flags. A preset sets their defaults; with --resume, or of a trained run, the run's own values do.
 
     presets: {name: {flag: value}}, the first of which is the default
     """

@@ -244,9 +244,7 @@ def gradient_penalties(nets, real, fake):
 
 def update(nets, optimizers, real, fake, penalty=0.0):
     """One step of the discriminators and one of the generator, both on the same batch of fakes; returns the losses."""
-    discriminators = [nets["D_I"], nets["D_V"]]
-    for D in discriminators:
-        D.requires_grad_(True)
+    discriminators = nn.ModuleList([nets["D_I"], nets["D_V"]]).requires_grad_(True)
     d_losses = discriminator_losses(nets, real, fake)
     penalties = gradient_penalties(nets, real, fake) if penalty else {}
     d_loss = sum(d_losses.values()) + penalty / 2 * sum(penalties.values())
@@ -254,8 +252,7 @@ def update(nets, optimizers, real, fake, penalty=0.0):
     d_loss.backward()
     optimizers["D"].step()
 
-    for D in discriminators:  # the generator's gradient passes through them and need not be collected in them
-        D.requires_grad_(False)
+    discriminators.requires_grad_(False)  # the generator's gradient passes through them, and is not collected there
     g_losses = generator_losses(nets, fake)
     optimizers["G"].zero_grad()
     sum(g_losses.values()).backward()
@@ -398,8 +395,8 @@ def parse_args(argv=None):
     # new vs mocogan.py
     add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the terms of objective (1)")
     add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every K iterations")
-    add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="so many of --iters first, on images")
-    add("--image-batch", type=data.positive, default=32, metavar="N", help="images a batch in those")
+    add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="the first N of --iters: images alone")
+    add("--image-batch", type=data.positive, default=32, metavar="N", help="images a batch of --image-iters")
     add("--residual", default="summary", choices=("summary", "previous"), help="what delta(t) is added to, A.6")
     args = data.parse_run(parser, {"paper": PAPER, "fast": FAST}, argv)
 

@@ -242,9 +242,7 @@ def gradient_penalties(nets, real, fake):
 
 def update(nets, optimizers, real, fake, penalty=0.0):
     """One step of the discriminators and one of the generator, both on the same batch of fakes; returns the losses."""
-    discriminators = [nets["D_I"], nets["D_V"]]
-    for D in discriminators:
-        D.requires_grad_(True)
+    discriminators = nn.ModuleList([nets["D_I"], nets["D_V"]]).requires_grad_(True)
     d_losses = discriminator_losses(nets, real, fake)
     penalties = gradient_penalties(nets, real, fake) if penalty else {}
     d_loss = sum(d_losses.values()) + penalty / 2 * sum(penalties.values())
@@ -252,8 +250,7 @@ def update(nets, optimizers, real, fake, penalty=0.0):
     d_loss.backward()
     optimizers["D"].step()
 
-    for D in discriminators:  # the generator's gradient passes through them and need not be collected in them
-        D.requires_grad_(False)
+    discriminators.requires_grad_(False)  # the generator's gradient passes through them, and is not collected there
     g_losses = generator_losses(nets, fake)
     optimizers["G"].zero_grad()
     sum(g_losses.values()).backward()

@@ -184,19 +184,8 @@ TABLES = {
         LATENTS,
         {},
         [
-            (
-                f"{NAMES[v]}: motion labels stay with the motion",
-                (v, "motion by content"),
-                (v, "motion by motion"),
-            )
-            for v in ("mocogan", "rmocogan", "dsa")
-        ]
-        + [
-            (
-                f"{NAMES[v]}: content labels stay with the content",
-                (v, "content by motion"),
-                (v, "content by content"),
-            )
+            (f"{NAMES[v]}: {a} labels stay with the {a}", (v, f"{a} by {b}"), (v, f"{a} by {a}"))
+            for a, b in (("motion", "content"), ("content", "motion"))
             for v in ("mocogan", "rmocogan", "dsa")
         ],
     ),
@@ -359,13 +348,10 @@ def headline(results):
     """The GANs by the paper's recipe (weights as trained) and by preset fast (averaged), as README shows them."""
     if (result := read(results, "long-faces-minutes")) is None:
         return "Not run yet."
-    lines, measures = (
-        ["| FVD ↓ | the paper's recipe | preset fast, 2500 iterations |", "|---|---|---|"],
-        ("fvd", "fvd averaged"),
-    )
+    lines = ["| FVD ↓ | the paper's recipe | preset fast, 2500 iterations |", "|---|---|---|"]
     for variant in ("mocogan", "rmocogan", "rjgan"):
-        sides = zip((variant, f"{variant}-fast"), measures, strict=True)
-        cells = [cell(measured(result["runs"], name, measure), 1) for name, measure in sides]
+        sides = (variant, "fvd"), (f"{variant}-fast", "fvd averaged")
+        cells = [cell(measured(result["runs"], *side), 1) for side in sides]
         lines += [f"| {NAMES[variant]} | {' | '.join(cells)} |"] * any(cells)
     floor = f"{next(run['fvd']['floor'] for run in result['runs'] if 'fvd' in run):.1f}"
     return "\n".join([*lines, f"| real clips (the floor) | {floor} | {floor} |"])

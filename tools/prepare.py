@@ -51,7 +51,6 @@ class Layout:
     min_frames: int
     detector: str = "dlib"
     mode: str = "RGB"  # Pillow's name for the colours
-    ask: str = ""  # who hands out the data
 
 
 LAYOUTS = {
@@ -61,14 +60,12 @@ LAYOUTS = {
         pattern=r"/(?P<subject>\d{1,3})/(session[ _-]?\d+/)*(?P<expression>[a-z]+)"
         r"(/(?P<take>(take|\d)[^/]*))?$",
         min_frames=64,
-        ask=LICENSED["mug"],
     ),
     "oulu": Layout(
         expected="OriginalImg/NI/{Dark,Strong,Weak}/PNNN/EXPRESSION/NNN.jpeg",
         pattern=r"/NI/(?P<lighting>dark|strong|weak)/(?P<subject>p\d{3})/(?P<expression>[a-z]+)$",
         min_frames=16,  # one clip: these videos have some 23 frames, and the 64 of A.4 would leave next to none
         mode="L",  # near-infrared; what colour its JPEGs have is noise
-        ask=LICENSED["oulu"],
     ),
     "folder": Layout(
         expected="VIDEO/FRAME.jpg (a folder a video) or VIDEO.mp4",
@@ -116,7 +113,7 @@ def find_videos(kind, source):
     if not videos:
         seen = f"found pictures in {source / next(iter(strangers))}" if strangers else "found no picture"
         seen += f", but {', '.join(sorted(others))}" if others else ""
-        ask = f"; the data are licensed, ask for them at {layout.ask}" if layout.ask else ""
+        ask = f"; the data are licensed, ask for them at {LICENSED[kind]}" if kind in LICENSED else ""
         raise UserError(f"no videos of {kind} below {source}: expected .../{layout.expected}, {seen}{ask}")
     return videos, {"not_taken": strangers, "unopened": unopened, "other_files": dict(sorted(others.items()))}
 
@@ -305,15 +302,10 @@ def prepare_video(files, part, size, detector, mode, fps=None):
             note = ", ".join(damage + [f"ends {film.missing:.1f} s before it should"] * bool(film.missing))
     except Exception as error:  # of this video alone
         note, looked, places = f"{type(error).__name__}: {error}", [], []
-    saved = {
-        "frames": np.array(frames, dtype=np.uint8).reshape(-1, size, size, 3),
-        "crop": crop,
-        "unreadable": np.array(unreadable, dtype=str),
-        "note": note,
-        "why": "" if places else "no face found" if looked else "unreadable",
-    }
+    frames = np.array(frames, dtype=np.uint8).reshape(-1, size, size, 3)
+    why = "" if places else "no face found" if looked else "unreadable"
     with whole_file(part) as file:
-        np.savez(file, **saved)
+        np.savez(file, frames=frames, crop=crop, unreadable=np.array(unreadable, dtype=str), note=note, why=why)
 
 
 def start_worker(folder):
@@ -413,14 +405,8 @@ def assemble(target, chosen, parts, min_frames, left_out, **found):
         counts = ", ".join(f"{why} {len(paths)}" for why, paths in left_out.items())
         raise UserError(f"no video can be kept: {counts}")
     labels, classes, test = label_videos([labels for _, labels in kept])
-    report = {
-        "kept": len(kept),
-        "left_out": left_out,
-        "unreadable": unreadable,
-        "damaged": films,
-        "crops": crops,
-        **found,
-    }
+    report = {"kept": len(kept), "left_out": left_out, "unreadable": unreadable, "damaged": films, "crops": crops}
+    report |= found
     save_png(f"{target}.png", tile(np.stack(middles), columns=int(np.ceil(len(middles) ** 0.5))))
     frames = (np.load(part)["frames"] for part, _ in kept)  # one video in memory at a time
     write_prepared(target, frames, lengths, labels, classes, test, report=report)

@@ -56,7 +56,7 @@ def train_reader(
         return {label: torch.as_tensor(videos.labels[label][index]) for label in classes}
 
     checked, index = draw_clips(check, min(512, count_clips(check, frames, stride)), frames, stride, seed)
-    checked_truth, best, looks = truth(check, index), -1, 0
+    checked_truth, best = truth(check, index), -1
     bar = tqdm(range(1, iters + 1), "training", unit="it", disable=None)
     for iteration in bar:
         index = rng.integers(len(train), size=32)
@@ -69,11 +69,9 @@ def train_reader(
             p = predict(net, checked)
             right = np.mean([(p[label].argmax(1) == y).double().mean() for label, y in checked_truth.items()])
             bar.set_postfix(held_out_accuracy=f"{right:.3f}")
-            better = right > best or everyone
-            looks = 0 if better else looks + 1
-            if better:
+            if right > best or everyone:
                 best, best_iteration, state = right, iteration, copy.deepcopy(net.state_dict())
-            if looks == 5:
+            if iteration - best_iteration >= 500:  # five looks
                 break
 
     net.load_state_dict(state)

@@ -81,8 +81,6 @@ def make_study(
     fps       of the animations
     The same arguments write the same bytes. Returns the page's facts. UserError if the models do not compare.
     """
-    if pairs < 1 or catch < 0 or fps <= 0:
-        raise UserError(f"a study of {pairs} pairs, {catch} catch trials at {fps:g} frames a second cannot be")
     rng = np.random.default_rng(seed)
     clips_a, config, weights = study_clips(a, kind, pairs, seed, device)
     clips_b, config_b, weights_b = study_clips(b, kind, pairs, seed + 1, device)

@@ -675,8 +675,8 @@ def score_batches(probabilities, batches=10):
 def evaluate_is(run, classifier=None, label=None, n=1280, seed=0, device="cpu", root=None, raw=False):
     """Inception Score of 10 batches of a run's n images, beside that of real frames. Writes RUN/is.json, returns it.
 
-    Images are what `sample` calls so: G_I(mu) where the model has a summary frame, else a random frame of each video.
-    `frames` scores a random frame of each video for every model, since FVD sees those and never G_I(mu).
+    Images are what `sample` calls so: summary frames where the model has them, else a random frame of each video.
+    `frames` scores a random frame of each video for every model, since FVD sees those and never summary frames.
     classifier: its path, by default where `train-classifier` puts it for the run's data, size and label (see
     `motion_label`); root: where the data are, if not where the run's config.json says.
     """

@@ -8,7 +8,7 @@ Each run trains on one thread, stops at shares of its iterations, and is scored 
 half the size and back) and the Inception Score of frames and of images, of averaged and, for the paper's recipe, of raw
 weights. FVD itself only of whole recipes: it differs too much from seed to seed to tell parts apart. core_seconds is
 the time on the processor of all training commands so far. What was measured is not measured again; a run that was
-killed between two stops begins anew.
+killed before its first stop begins anew; after it, it goes on, and lacks the time of the killed command.
 """
 
 import argparse

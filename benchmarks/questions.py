@@ -12,7 +12,7 @@ rjgan-2019                  the first weights of the torch of 2019: BatchNorm's 
                             convolutions scaled by their input channels
 
 A row has FVD of the averaged weights at the last stop, and of RMoCoGAN at every stop what its residuals do
-(diversity.py). A run that was stopped goes on.
+(diversity.py). What was measured is not measured again; a run that was stopped begins anew.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def measure(variant, seed, args):
         for stop in args.stops:
             fresh = f"--data {args.data} --data-root {args.data_root} --size 32 --width {args.width} --batch 8"
             fresh = f"{fresh} --preset {args.preset} --seed {seed} --device cpu --sample-every {args.stops[-1]}".split()
-            start = ["--resume"] if (run / "checkpoint.pt").exists() else fresh
+            start = [*fresh, "--overwrite"] if stop == args.stops[0] else ["--resume"]
             model.train(model.parse_args([*start, "--out", str(run), "--iters", str(stop)]))
             if model is rmocogan:
                 row.setdefault("residuals", {})[stop] = residuals(*rmocogan.load_run(run, raw=True))

@@ -134,6 +134,9 @@ def test_rows_are_kept(tiny, tmp_path, monkeypatch, capsys):
     config = json.loads((tmp_path / "runs/fast/rmocogan-drawn-0/config.json").read_text())
     assert config["preset"] == "fast" and config["penalty"] == 1
     assert set(row["residuals"]) == {"1", "2"} and row["fvd"] > 0 and row["iterations"] == 2
+    again = [str(tmp_path / "again.json") if word.endswith(".json") else word for word in flags]  # as after a kill
+    assert questions.main([*again, "rmocogan-drawn"]) == 0
+    assert json.loads((tmp_path / "again.json").read_text())["rows"] == [row]
     monkeypatch.setattr(questions, "measure", lambda variant, seed, args: {"variant": variant, "seed": seed})
     assert questions.main([*flags, "rmocogan-drawn", "mocogan-zero"]) == 0
     with pytest.raises(SystemExit):  # rows of two presets in one file

@@ -224,6 +224,13 @@ def test_sentences_about_fvd_are_of_the_results():
     word, difference = render.verdict(*(render.measured(a6, variant, "fvd") for variant in ("rjgan", "previous")))
     texts = [f"still {word} ({difference})", render.cell([run["fvd"]["fvd"] for run in replayed], 1), times]
     assert_says("docs/results.md", f"{weizmann['batch']} instead of {weizmann['sampled']}", *texts)
+    probe, table2 = result("probe-faces-quick"), result("table2-faces-quick")["runs"]
+    first = {run["variant"]: run["fvd"]["fvd"] for run in table2 if run["seed"] == 0}
+    batch = [
+        f"{probe[f'runs/tables/quick/faces/{v}-0/2000']['batch']:.1f} instead of {first[v]:.1f}"
+        for v in ("mocogan", "rjgan")
+    ]
+    assert_says("docs/results.md", "FVD of seed 0 is {} (MoCoGAN), and {} (RJGAN).".format(*batch))
     faces, weizmann = result("fvd-floor-faces-256"), result("fvd-floor-weizmann-256")
     texts = [f"| {each['n']} | {each['floor']:.1f} |" for each in (faces, weizmann)]
     assert_says("docs/metrics.md", *texts, f"(two new people): {weizmann['fvd']:.1f}")
@@ -365,4 +372,4 @@ def test_sentences_about_speed_are_of_the_results():
     rjgan = result("speed-rjgan-cpu")
     assert abs(1 - rjgan["own"]["gflop"] / rjgan["textbook"]["gflop"] - 1 / 6) < 0.01  # a sixth fewer FLOPs
     assert round(rjgan["own"]["seconds"] * 100_000 / 86_400) == 12 and rjgan["threads"] == 2
-    assert_says("README.md", "on two CPU cores they take twelve days")
+    assert_says("README.md", "on two CPU cores RJGAN takes twelve days, and the VAEs take months")

@@ -274,7 +274,7 @@ def test_sentences_about_the_parts_of_rjgan_are_of_the_results():
         assert now[term + how] == "not decided"
     assert now[f"{first}, preset fast (ours)"] == "not decided"
     assert now[f"{first}, preset fast, blurred (ours)"] == "false"
-    lower = "Without the summary term, FVD is still lower than MoCoGAN's, and so is FVD of blurred clips."
+    lower = "Without the summary term, FVD of averaged weights is still lower than MoCoGAN's, by both recipes."
     assert_says("README.md", f"{lower} What the summary term adds to videos is [not decided]")
 
     def mean(name, measure):

@@ -289,7 +289,8 @@ def table(result):
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for (variant, when), of in rows.items():
         cells = [cell(measured(of, variant, m), MEASURES[m][1]) for m in measures]
-        lines += ["| " + " | ".join([NAMES[variant] + when, *cells, *[paper.get(variant, "")] * bool(paper)]) + " |"]
+        number = paper.get(variant, "") if of[0] in at_the_end(runs) else ""  # the paper's are of the end
+        lines += ["| " + " | ".join([NAMES[variant] + when, *cells, *[number] * bool(paper)]) + " |"]
     lines += ["", conditions(runs), ""]
     lines += [f"- {sentence}: **{word}** ({difference})." for sentence, word, difference in judge_claims(result)]
     return "\n".join(lines)

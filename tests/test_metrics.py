@@ -573,6 +573,25 @@ def test_a_classifier_of_everyone(toy, toy_root, tmp_path, capsys):
     assert (toy_root / "readers" / "classifier-toy-32-colour-everyone.pt").exists()
 
 
+@pytest.mark.parametrize(("everyone", "steps", "best"), [(False, 600, 100), (True, 700, 700)])
+def test_a_reader_that_gets_no_better_stops_after_five_looks(toy, toy_root, tmp_path, everyone, steps, best):
+    """This one gives the same answer whatever it sees; of everyone it trains to the end."""
+    trained = []
+
+    class Blind(torch.nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.logits = torch.nn.ParameterDict({label: torch.arange(float(k)) for label, k in classes.items()})
+
+        def forward(self, x):
+            trained.extend([1] * self.training)
+            return {label: logits.expand(len(x), -1) + 0 * logits.sum() for label, logits in self.logits.items()}
+
+    options = {"size": 32, "iters": 700, "root": toy_root, "everyone": everyone}
+    made = readers.train_reader(Blind, "toy", ["colour"], tmp_path / "blind.pt", 1, 1, **options)
+    assert len(trained) == steps and made["iteration"] == best
+
+
 def by_label(run):
     assert metrics.main(["disentangle", str(run), "--n", "96"]) == 0
     result = json.loads((run / "disentanglement.json").read_text())

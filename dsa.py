@@ -36,7 +36,7 @@ import data
 MODEL = Path(__file__).stem
 SPLIT = "train"  # likelihoods are reported on the test split
 PAPER = {"iters": 42000, "batch": 128, "frames": 8, "stride": 1, "size": 64, "width": 256, "hidden": 512, "lr": 5e-4}
-# iters: the 600 epochs of A.5, of the 9000 videos of Sprites that train
+# 42,000 iterations are the 600 epochs of A.5, on the 9000 training videos of Sprites
 CONTENT, MOTION, LATENT = 256, 32, 288  # the dimensions of f, z(t) and [f, z(t)]
 
 

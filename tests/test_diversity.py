@@ -100,9 +100,9 @@ def test_the_page_says_what_collapses_and_what_drifts():
     assert abs(mean["fast", "rmocogan"]["closest"] - real["closest"]) < 0.01 and "as close as real ones" in text
     slower = [1 - row["late step"] / row["step"] for row in mean.values()]
     assert 0.36 < max(slower) < 0.42 and min(slower) > 0 and "by up to two fifths" in text
-    for recipe in found:
-        assert 0.4 < mean[recipe, "rmocogan"]["step"] / mean[recipe, "mocogan"]["step"] < 0.65
-        assert mean[recipe, "mocogan"]["step"] < real["step"]
+    moves = [mean[recipe, "rmocogan"]["step"] / mean[recipe, "mocogan"]["step"] for recipe in found]
+    assert "{:.1f} as much by the paper's recipe, {:.1f} by preset fast; and MoCoGAN moves less".format(*moves) in text
+    assert all(mean[recipe, "mocogan"]["step"] < real["step"] for recipe in found)
     assert 1.8 < mean["paper", "rjgan"]["step"] / real["step"] < 2.2 and "move twice as much as real ones" in text
     assert f"By preset fast they move by {mean['fast', 'rjgan']['step'] / real['step']:.1f} of it." in text
     rank = "the rank is {rank:.1f}, and delta_C deviates by {between:.2f} over".format(**mean["paper", "rmocogan"])

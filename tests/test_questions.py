@@ -123,6 +123,18 @@ def test_the_page_says_what_first_weights_do_in_preset_fast():
     assert f"seeds, is {first} ([numbers](results/questions-faces-fast.json)), beside [{second}](recipe.md" in text
 
 
+def test_the_page_says_what_a_flat_start_does_in_longer_runs():
+    text = " ".join((ROOT / "docs/results.md").read_text().split())
+    flat = json.loads((ROOT / "docs/results/questions-faces-minutes.json").read_text())["rows"]
+    runs = json.loads((ROOT / "docs/results/long-faces-minutes.json").read_text())["runs"]
+    sides = [row["fvd"] for row in flat], [run["fvd-averaged"]["fvd"] for run in runs if run["variant"] == "rmocogan"]
+    assert [len(side) for side in sides] == [3, 3] and render.verdict(*sides)[0] == "not decided"
+    rank, between = (statistics.mean(row["residuals"]["5000"][key] for row in flat) for key in ("rank", "between"))
+    assert f"With the last layer at zero they are {rank:.1f} and {between:.2f} after 5000" in text
+    first, second = (render.cell(fvds, 1) for fvds in sides)
+    assert f"FVD is {first} ([numbers](results/questions-faces-minutes.json)), beside {second}. A slower" in text
+
+
 @needs_weights
 def test_rows_are_kept(tiny, tmp_path, monkeypatch, capsys):
     flags = f"--width 4 --stops 1 2 --n 2 --seeds 0 --data {tiny} --data-root {tmp_path} --runs {tmp_path / 'runs'}"

@@ -314,7 +314,7 @@ def train(args):
         if iteration > args.image_iters:
             real = real_batch(videos, clip_videos, args, rng)
             # new vs mocogan.py: "periodically" (Section 4.1), and ablations of objective (1)
-            terms = [t for t in args.terms if t != "summary" or (iteration - 1) % args.summary_every == 0]
+            terms = [t for t in args.terms if t != "summary" or iteration % args.summary_every == 0]
             fake = fake_batch(nets, args, kappas, max_length, rng, terms)
         else:  # new vs mocogan.py: the summary term alone needs neither clips nor R_M, so it is cheap
             real = {"summary": alone.images(args.image_batch, rng)}
@@ -394,7 +394,7 @@ def parse_args(argv=None):
     add("--images", metavar="DIR", help="a folder of single images, more real data for D_I")
     # new vs mocogan.py
     add("--terms", nargs="+", default=list(TERMS), choices=list(TERMS), help="the terms of objective (1)")
-    add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every K iterations")
+    add("--summary-every", type=data.positive, default=1, metavar="K", help="the summary term every Kth iteration")
     add("--image-iters", type=data.number(int, 0), default=0, metavar="N", help="the first N of --iters: images alone")
     add("--image-batch", type=data.positive, default=32, metavar="N", help="images a batch of --image-iters")
     add("--residual", default="summary", choices=("summary", "previous"), help="what delta(t) is added to, A.6")
@@ -404,7 +404,7 @@ def parse_args(argv=None):
         return args  # nothing is trained, and a video may have any number of frames
     if args.frames < 16:
         parser.error(f"--frames {args.frames}: the video discriminator needs at least 16")
-    if args.kappa != "data" and not (args.kappa.isdigit() and int(args.kappa) >= args.frames):
+    if args.kappa != "data" and not (args.kappa.isdecimal() and int(args.kappa) >= args.frames):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
     if args.terms == ["summary"] and args.summary_every > 1:  # new vs mocogan.py
         parser.error("--terms summary alone needs --summary-every 1")

@@ -284,13 +284,20 @@ def test_kappa_of_the_data(gan, argv, monkeypatch):
 
 
 def test_summary_every(argv, monkeypatch):
-    for every, expected in ((1, [1, 2, 3, 4, 5, 6, 7]), (3, [1, 4, 7]), (100, [1])):
+    for every, expected in ((1, [1, 2, 3, 4, 5, 6, 7]), (2, [2, 4, 6]), (3, [3, 6]), (100, [])):
         given, original = [], rjgan.update
         with monkeypatch.context() as patch:
             patch.setattr(rjgan, "update", lambda *a, o=original, g=given: g.append(list(a[3])) or o(*a))
             train(rjgan, argv("--summary-every", every, "--iters", 7, "--log-every", 2, out=str(every)))
         assert [i for i, terms in enumerate(given, 1) if "summary" in terms] == expected
         assert all(terms[:2] == ["frames", "clips"] for terms in given)
+
+
+def test_a_rare_summary_term_has_its_penalty(argv, monkeypatch):
+    given, original = [], rjgan.update
+    monkeypatch.setattr(rjgan, "update", lambda *a: given.append(("summary" in a[3], a[4] > 0)) or original(*a))
+    train(rjgan, argv("--summary-every", 2, "--penalty", 1, "--iters", 8))
+    assert [i for i, both in enumerate(given, 1) if all(both)] == [4, 8]
 
 
 @pytest.mark.parametrize(

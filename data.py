@@ -497,7 +497,7 @@ def run_parser(model, split, about, fixed=()):
     add("--width", type=positive, metavar="CH", help="base channel count")
     add("--lr", type=rate, metavar="X", help="Adam's learning rate")
     add("--ema", type=fraction, default=0.999, metavar="X", help="decay of the averaged weights")
-    add("--seed", type=int, default=0, metavar="N", help="seed of everything random")
+    add("--seed", type=number(int, 0, 2**32), default=0, metavar="N", help="seed of everything random")
     add("--device", type=device, default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one")
     add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
     add("--compile", action="store_true", help="compile the networks, for GPUs: takes a minute at the start")
@@ -548,11 +548,11 @@ def parse_run(parser, presets, argv=None):
         known = {key: config[key] for key in vars(args) if key in config and key not in ONCE}
         parser.set_defaults(**known, out=args.out)
         args = parser.parse_args(argv)
-        for name in parser.fixed if args.resume else ():
+        for name in parser.fixed if args.resume else ("size", "width"):
             was, now = known.get(name), getattr(args, name)
             if name in known and was != now:
                 flag = f"--{name.replace('_', '-')}"
-                parser.error(f"{args.out} was trained with {flag} {was}, not {now}: --resume cannot change it")
+                parser.error(f"{args.out} was trained with {flag} {was}, not {now}: that cannot change")
     return args
 
 
@@ -892,7 +892,8 @@ def run_command(model, argv=None):
         if args.eval:
             videos = ["--videos", str(args.eval_videos)] if getattr(args, "eval_videos", None) else []
             command = ["bounds", args.out, *videos] if hasattr(model, "elbo_parts") else ["fvd", args.out]
-            command += ["--seed", str(args.seed), "--device", args.device, *["--raw"] * args.raw]
+            command += ["--data-root", args.data_root, "--frames", str(args.frames), *["--raw"] * args.raw]
+            command += ["--seed", str(args.seed), "--device", args.device]
             return importlib.import_module("metrics").main(command)
         run = model.train(args) if trains(args) else args.out
         config, nets = model.load_run(run, args.device, args.raw)

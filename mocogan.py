@@ -381,7 +381,7 @@ def parse_args(argv=None):
         return args  # nothing is trained, and a video may have any number of frames
     if args.frames < 16:
         parser.error(f"--frames {args.frames}: the video discriminator needs at least 16")
-    if args.kappa != "data" and not (args.kappa.isdigit() and int(args.kappa) >= args.frames):
+    if args.kappa != "data" and not (args.kappa.isdecimal() and int(args.kappa) >= args.frames):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
     return args
 

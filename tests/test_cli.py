@@ -200,6 +200,26 @@ def test_no_run_to_go_on_with(gan, fails, tmp_path):
         assert not (tmp_path / "nosuch").exists()
 
 
+def test_a_trained_run_keeps_its_networks(gan, run, fails):
+    fails(gan.main, ["--out", str(run), "--sample", "2", "--size", "64"], "trained with --size 32, not 64: that cannot")
+    fails(
+        gan.main, ["--out", str(run), "--eval", "--width", "99"], "trained with --width", "not 99: that cannot change"
+    )
+
+
+def test_eval_hands_its_flags_on(gan, run, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("metrics.main", lambda command: given.append(command) or 0)
+    assert gan.main(["--out", str(run), "--eval", "--raw", "--data-root", str(tmp_path), "--frames", "20"]) == 0
+    (command,) = given
+    assert command[:3] == ["fvd", str(run), "--data-root"] and {str(tmp_path), "20", "--raw"} < set(command)
+
+
+def test_seeds_are_those_of_numpy(gan, argv, fails):
+    for seed in ("-1", str(2**32), "18446744073709551616"):
+        fails(gan.main, argv("--seed", seed), "--seed", f"'{seed}'", "int >= 0 and < 4294967296")
+
+
 def test_damaged_runs(gan, run, fails):
     whole = (run / "checkpoint.pt").read_bytes()
     half, last = len(whole) // 2, len(whole) - 1

@@ -223,7 +223,7 @@ def test_flags_that_resume_cannot_change(gan, argv, run, fails, tmp_path, tiny):
     flags = ["--out", str(run), "--resume", "--iters", "4"]
     for change in ("--seed 99", "--width 4", "--size 64", "--init runs/other"):
         flag, value = change.split()
-        fails(gan.main, [*flags, flag, value], f"with {flag}", f"not {value}: --resume cannot change it")
+        fails(gan.main, [*flags, flag, value], f"with {flag}", f"not {value}: that cannot change")
     if gan is rjgan:
         fails(gan.main, [*flags, "--residual", "previous"], "with --residual summary, not previous")
     fails(gan.main, [*flags[:-1], "1"], "has 2 iterations already, more than --iters 1")

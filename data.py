@@ -568,6 +568,13 @@ def load_for(args):
     return videos.to(args.device)
 
 
+def average(ema, nets, decay, iteration):
+    """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included; the decay is smaller at first (warm-up)."""
+    decay, current = min(decay, (1 + iteration) / (10 + iteration)), nets.state_dict()
+    for name, mean in ema.state_dict().items():
+        mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
+
+
 class Run:
     """What keeps a training run. Iterating over it counts the iterations, and after each one writes what is due.
 

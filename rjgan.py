@@ -261,13 +261,6 @@ def update(nets, optimizers, real, fake, penalty=0.0):
     return {f"{name}_{term}": loss.detach() for name in losses for term, loss in losses[name].items()}
 
 
-def average(ema, nets, decay):
-    """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included: what samples and metrics use."""
-    current = nets.state_dict()
-    for name, mean in ema.state_dict().items():
-        mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
-
-
 # --- Training --------------------------------------------------------------------------------------------------------
 
 
@@ -322,7 +315,7 @@ def train(args):
             fake = {"summary": nets["G_I"](mu)}
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0
         run.log(update(nets, optimizers, real, fake, penalty))
-        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # EMA warm-up
+        data.average(ema, nets, args.ema, iteration)
     return run.folder
 
 

@@ -254,13 +254,6 @@ def update(nets, optimizers, x, rng):
     return {name: loss.detach() for name, loss in losses.items()}
 
 
-def average(ema, nets, decay):
-    """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included: what samples and metrics use."""
-    current = nets.state_dict()
-    for name, mean in ema.state_dict().items():
-        mean.lerp_(current[name], 1 - decay) if mean.is_floating_point() else mean.copy_(current[name])
-
-
 # --- Training --------------------------------------------------------------------------------------------------------
 
 
@@ -280,7 +273,7 @@ def train(args):
     for iteration in run:
         x = videos.clips(args.batch, args.frames, args.stride, rng)
         run.log(update(nets, optimizers, x, rng))
-        average(ema, nets, min(args.ema, (1 + iteration) / (10 + iteration)))  # of a short past at first
+        data.average(ema, nets, args.ema, iteration)
     return run.folder
 
 

@@ -568,6 +568,21 @@ def load_for(args):
     return videos.to(args.device)
 
 
+def load_gan_videos(args):
+    """Three sets of real videos: for D_I, all and the --images; for D_V, all or all but the fraction --frames-only,
+    chosen by --seed; and what D_V does not see of the first, or all of it where D_V sees all.
+    """
+    videos = load_for(args)
+    shuffled = torch.randperm(len(videos), generator=seeded(args.seed))
+    kept = shuffled[round(args.frames_only * len(videos)) :].sort().values
+    clip_videos = videos.subset(kept).at_least((args.frames - 1) * args.stride + 1)
+    if args.images:
+        videos = join(videos, load_images(args.images, args.size).to(args.device))
+    print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
+    unseen = sorted({*range(len(videos))} - {*kept.tolist()})
+    return videos, clip_videos, videos.subset(unseen) if unseen else videos
+
+
 def average(ema, nets, decay, iteration):
     """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included; the decay is smaller at first (warm-up)."""
     decay, current = min(decay, (1 + iteration) / (10 + iteration)), nets.state_dict()

@@ -264,27 +264,11 @@ def update(nets, optimizers, real, fake, penalty=0.0):
 # --- Training --------------------------------------------------------------------------------------------------------
 
 
-def load_videos(args):
-    """The real videos for D_I; those for D_V: all, or all but the fraction --frames-only, chosen by --seed.
-
-    The third, for the first --image-iters: the videos of --frames-only and the --images; where there are none, all.
-    """
-    videos = data.load_for(args)
-    shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
-    kept = shuffled[round(args.frames_only * len(videos)) :].sort().values
-    clip_videos = videos.subset(kept).at_least((args.frames - 1) * args.stride + 1)
-    if args.images:
-        videos = data.join(videos, data.load_images(args.images, args.size).to(args.device))
-    print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
-    alone = sorted({*range(len(videos))} - {*kept.tolist()})  # new vs mocogan.py
-    return videos, clip_videos, videos.subset(alone) if alone else videos
-
-
 def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
     rng = data.seeded(args.seed, args.device)  # of the batches, real and generated
     torch.manual_seed(args.seed)  # of the first weights and of the discriminators' noise
-    videos, clip_videos, alone = load_videos(args)  # new vs mocogan.py
+    videos, clip_videos, unseen = data.load_gan_videos(args)  # new vs mocogan.py
 
     # kappa, the length of a generated video: a number, or one of the data's lengths in steps of the stride
     kappas = (clip_videos.lengths - 1) // args.stride + 1 if args.kappa == "data" else torch.tensor([int(args.kappa)])
@@ -310,7 +294,7 @@ def train(args):
             terms = [t for t in args.terms if t != "summary" or iteration % args.summary_every == 0]
             fake = fake_batch(nets, args, kappas, max_length, rng, terms)
         else:  # new vs mocogan.py: the summary term alone needs neither clips nor R_M, so it is cheap
-            real = {"summary": alone.images(args.image_batch, rng)}
+            real = {"summary": unseen.images(args.image_batch, rng)}
             mu = torch.randn(args.image_batch, LATENT, generator=rng, device=rng.device)
             fake = {"summary": nets["G_I"](mu)}
         penalty = args.penalty * PENALTY_EVERY if iteration % PENALTY_EVERY == 0 else 0.0

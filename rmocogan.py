@@ -262,23 +262,11 @@ def update(nets, optimizers, real, fake, penalty=0.0):
 # --- Training --------------------------------------------------------------------------------------------------------
 
 
-def load_videos(args):
-    """The real videos for D_I, and those for D_V: all, or all but the fraction --frames-only, chosen by --seed."""
-    videos = data.load_for(args)
-    shuffled = torch.randperm(len(videos), generator=data.seeded(args.seed))
-    kept = shuffled[round(args.frames_only * len(videos)) :].sort().values
-    clip_videos = videos.subset(kept).at_least((args.frames - 1) * args.stride + 1)
-    if args.images:
-        videos = data.join(videos, data.load_images(args.images, args.size).to(args.device))
-    print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
-    return videos, clip_videos
-
-
 def train(args):
     """Train until iteration `args.iters`, or until a signal; fills the run directory and returns it."""
     rng = data.seeded(args.seed, args.device)  # of the batches, real and generated
     torch.manual_seed(args.seed)  # of the first weights and of the discriminators' noise
-    videos, clip_videos = load_videos(args)
+    videos, clip_videos, _ = data.load_gan_videos(args)
 
     # kappa, the length of a generated video: a number, or one of the data's lengths in steps of the stride
     kappas = (clip_videos.lengths - 1) // args.stride + 1 if args.kappa == "data" else torch.tensor([int(args.kappa)])

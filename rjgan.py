@@ -182,10 +182,10 @@ def build(args):
 
 # --- Losses: objective (1) -------------------------------------------------------------------------------------------
 
-# Objective (1), which G minimises and the discriminators maximise; its lines, by the name of their term:
-#   frames     E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(z(t))))]
-#   clips      E[log D_V(S_T(v))] + E[log(1 - D_V(G_I(z(1)), ..., G_I(z(T))))]
-#   summary    E[log D_I(S_1(v))] + E[log(1 - D_I(G_I(mu)))]    (new vs mocogan.py)
+# Objective (1), which the discriminators minimise and G maximises; its lines, by the name of their term:
+#   frames     E[-log D_I(S_1(v))] + E[-log(1 - D_I(G_I(z(t))))]
+#   clips      E[-log D_V(S_T(v))] + E[-log(1 - D_V(G_I(z(1)), ..., G_I(z(T))))]
+#   summary    E[-log D_I(S_1(v))] + E[-log(1 - D_I(G_I(mu)))]    (new vs mocogan.py)
 TERMS = {"frames": "D_I", "clips": "D_V", "summary": "D_I"}  # new vs mocogan.py: the discriminator of each term
 
 
@@ -218,7 +218,7 @@ def fake_batch(nets, args, kappas, max_length, rng, terms=tuple(TERMS)):  # new 
 
 
 def discriminator_losses(nets, real, fake):
-    """Objective (1) by term, for the discriminators to minimise: E[-log D(real)] + E[-log(1 - D(fake))]."""
+    """Objective (1) by term: E[-log D(real)] + E[-log(1 - D(fake))]."""
     losses = {}
     for term in fake:
         D = nets[TERMS[term]]
@@ -227,7 +227,7 @@ def discriminator_losses(nets, real, fake):
 
 
 def generator_losses(nets, fake):
-    """By term, E[-log D(fake)]: as MoCoGAN, since the gradient of log(1 - D) vanishes while D wins."""
+    """The non-saturating loss by term, E[-log D(fake)]: the gradient of log(1 - D) vanishes while D wins."""
     return {term: F.softplus(-nets[TERMS[term]](fake[term])).mean() for term in fake}
 
 

@@ -647,7 +647,6 @@ class Run:
                     raise UserError(message)
         self.rows.bar.close()
 
-    @torch.compiler.set_stance("force_eager")  # a compiled network would be compiled anew for these shapes
     def show(self, iteration):
         """samples/ITER.png and .gif: eight videos of fixed noise, by a generator of their own; and losses.png."""
         drawn = self.sample(self.ema, 8, self.args.frames, seeded(self.args.seed, self.args.device))

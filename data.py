@@ -114,7 +114,7 @@ class Videos:
         """The same videos with their frames on `device`."""
         return replace(self, **{key: getattr(self, key).to(device) for key in ("frames", "starts", "lengths")})
 
-    def summary(self):
+    def fingerprint(self):
         """What data this is, for what was made from it: {name, videos, frames, sum}; a name alone can mean many sets.
 
         sum: sha256 (16 digits) of all lengths and labels and of the middle frame of each video, of at most 1000 videos.
@@ -562,7 +562,7 @@ def parse_run(parser, presets, argv=None):
 def load_for(args):
     """The data set of a run on its device. UserError if it is not what the run that is resumed has seen."""
     videos = load(args.data, args.data_root, args.size, args.split)
-    seen, args.data_sum = args.data_sum, videos.summary()["sum"]
+    seen, args.data_sum = args.data_sum, videos.fingerprint()["sum"]
     if args.resume and seen not in (None, args.data_sum):
         raise UserError(f"--data {args.data} is not the data that {args.out} was trained on, by its content")
     return videos.to(args.device)

@@ -401,7 +401,7 @@ def load_data(run, config, split=None):
     """`Videos` that a run was trained on, or another split of them. UserError if there are others by that name now."""
     name, root, size, own = config["data"], config["data_root"], config["size"], config.get("split", "all")
     videos = data.load(name, root, size, own)
-    found = videos.summary()
+    found = videos.fingerprint()
     if config.get("data_sum", found["sum"]) != found["sum"]:
         counts = f"{found['videos']} videos, {found['frames']} frames"
         raise UserError(
@@ -639,7 +639,7 @@ def load_reader(path, kind, config, flags, device):
     if not Path(path).is_file():
         raise UserError(f"{path} is missing: {command} trains one")
     saved = data.load_state(path, name, device)
-    seen, here = saved.get("trained_on"), data.load(dataset, root, size, saved.get("split", "train")).summary()
+    seen, here = saved.get("trained_on"), data.load(dataset, root, size, saved.get("split", "train")).fingerprint()
     if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
         was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
         raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")

@@ -185,18 +185,18 @@ def test_join():
 def test_summary_tells_sets_of_one_name_apart():
     """The same videos have one sum, in memory, subset or moved; another frame, length, order or label gives another."""
     videos = coded()
-    same = videos.summary()
-    assert same == coded().summary() == videos.subset([0, 1, 2, 3]).to("cpu").summary()
+    same = videos.fingerprint()
+    assert same == coded().fingerprint() == videos.subset([0, 1, 2, 3]).to("cpu").fingerprint()
     assert same["name"] == "coded" and (same["videos"], same["frames"]) == (4, 54) and len(same["sum"]) == 16
     changed = [videos.subset([0, 1, 2]), videos.subset([1, 0, 2, 3]), coded((5, 12, 7, 31)), coded(size=5), coded()]
     changed[-1].frames[5 + 6, 0, 0, 0] = 9  # the middle frame of the second video
     relabelled = [coded(), coded()]
     relabelled[0].labels["kind"][:] = 0
     relabelled[1].classes["kind"] = ["odd", "even"]
-    assert len({same["sum"], *(each.summary()["sum"] for each in changed + relabelled)}) == 8
+    assert len({same["sum"], *(each.fingerprint()["sum"] for each in changed + relabelled)}) == 8
     videos.frames = videos.frames.movedim(-1, 1).contiguous().movedim(1, -1)  # another order in memory
-    assert videos.summary() == same
-    assert data.from_arrays("many", [np.zeros((1, 2, 2, 3), np.uint8)] * 1001).summary()["videos"] == 1001
+    assert videos.fingerprint() == same
+    assert data.from_arrays("many", [np.zeros((1, 2, 2, 3), np.uint8)] * 1001).fingerprint()["videos"] == 1001
 
 
 @pytest.mark.parametrize(

@@ -717,7 +717,7 @@ def test_a_reader_of_other_data_is_refused(toy, toy_root, monkeypatch, fails):
     """The file's name is right, and the data behind the name are others."""
     run = toy()
     record = json.loads((toy_root / "readers" / "judge-toy-32.json").read_text())
-    assert record["trained_on"] == toy_data(None, 32, "train").summary()
+    assert record["trained_on"] == toy_data(None, 32, "train").fingerprint()
     monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))
     fails(metrics.main, ["disentangle", str(run)], "judge-toy-32.pt", "other data", "train-judge toy --size 32")
     fails(metrics.main, ["is", str(run), "--label", "colour"], "classifier-toy-32-colour.pt", "other data")
@@ -776,7 +776,7 @@ def test_readers_keep_dots_of_names():
 def test_a_run_of_other_data_is_refused(toy, monkeypatch, fails):
     run = toy()
     config = json.loads((run / "config.json").read_text())
-    config["data_sum"] = toy_data(None, 32, "all").summary()["sum"]
+    config["data_sum"] = toy_data(None, 32, "all").fingerprint()["sum"]
     (run / "config.json").write_text(json.dumps(config))
     assert len(metrics.load_data(run, config)) == 120 and len(metrics.load_data(run, config, "test")) == 36
     monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))

@@ -44,7 +44,7 @@ def test_run_directory(gan, argv, tmp_path, capsys):
     config = json.loads((run / "config.json").read_text())
     assert config["model"] == gan.MODEL and config["split"] == "all" and config["iters"] == 5
     assert set(config) == set(vars(gan.parse_args(argv(out="elsewhere"))))
-    assert config["data_sum"] == data.load(config["data"], size=32, split="all").summary()["sum"]
+    assert config["data_sum"] == data.load(config["data"], size=32, split="all").fingerprint()["sum"]
     assert json.dumps(config, indent=2) in out
 
     rows = data.read_log(run / "log.csv")

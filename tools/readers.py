@@ -42,7 +42,7 @@ def train_reader(
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
     splits = ("all", "all") if everyone else ("train", "test")
     train, test = (data.load(dataset, root, size, split) for split in splits)
-    seen, train, test = train.summary(), train.at_least(span), test.at_least(span)
+    seen, train, test = train.fingerprint(), train.at_least(span), test.at_least(span)
     train, check = (train, train) if everyone else hold_out(train)
     known = {label: names for label, names in train.classes.items() if len(set(train.labels[label])) > 1}
     known = {label: names for label, names in known.items() if set(test.labels[label]) <= set(train.labels[label])}

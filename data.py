@@ -384,21 +384,6 @@ def save_gif(path, videos, columns=8, fps=12):
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=1000 // fps, loop=0)
 
 
-def save_mp4(path, videos, columns=8, fps=12):
-    """The same as H.264, which needs PyAV; without it, say so."""
-    try:
-        import av
-    except ImportError:
-        print(f"no {path.name}: that needs PyAV, pip install av")
-        return
-    pictures = [av.VideoFrame.from_ndarray(tile(frame, columns)) for frame in to_uint8(videos).swapaxes(0, 1)]
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("h264", rate=fps, options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
-        for picture in [*pictures, None]:  # None: what the encoder still holds
-            file.mux(stream.encode(picture))
-
-
 @contextlib.contextmanager
 def whole_file(path):
     """Give a file to write, which becomes `path` whole or not at all: flushed to the disk, then renamed."""
@@ -931,7 +916,6 @@ def run_command(model, argv=None):
             save_samples(folder / "samples.npy", to_uint8(drawn))
             print(f"{folder / 'samples.npy'}: {args.sample} videos of {args.frames} frames")
             save_gif(folder / "samples.gif", drawn[:16])
-            save_mp4(folder / "samples.mp4", drawn[:16])
         args.frames = config["frames"]
         model.save_figures(nets, folder / "figures", args, rng)
         if trains(args):

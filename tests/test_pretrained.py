@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -137,21 +136,6 @@ def test_a_published_vae(file, tiny, tmp_path, monkeypatch):
     assert vae.main(["--out", str(shelf), "--eval"]) == 0  # all networks are there
     assert vae.main(["--out", str(shelf), "--sample", "2"]) == 0
     assert {"eval.json", "samples.npy"} <= {path.name for path in Path("runs/shelf/mine").iterdir()}
-
-
-def test_video_file(tmp_path, capsys, monkeypatch):
-    videos = torch.linspace(-1, 1, 2 * 5).view(2, 5, 1, 1, 1).expand(-1, -1, 3, 32, 32)
-    monkeypatch.setitem(sys.modules, "av", None)
-    data.save_mp4(tmp_path / "samples.mp4", videos)
-    assert "pip install av" in capsys.readouterr().out and not (tmp_path / "samples.mp4").exists()
-    monkeypatch.undo()
-    av = pytest.importorskip("av", reason="needs PyAV (pip install av)")
-    data.save_mp4(tmp_path / "samples.mp4", videos)
-    with av.open(str(tmp_path / "samples.mp4")) as file:
-        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
-    assert len(frames) == 5 and frames[0].shape == data.tile(np.zeros((2, 32, 32, 3), np.uint8), 8).shape
-    found = np.array([[frame[50, 50], frame[50, 150]] for frame in frames]).mean(-1).T
-    np.testing.assert_allclose(found, data.to_uint8(videos)[:, :, 0, 0, 0], atol=6)
 
 
 def table():

@@ -568,6 +568,12 @@ def load_gan_videos(args):
     return videos, clip_videos, videos.subset(unseen) if unseen else videos
 
 
+def figure_videos(args):
+    """Six real videos of the test split, or fewer, (n, T, C, H, W). UserError if there is none of that many frames."""
+    videos = load(args.data, args.data_root, args.size, "test")
+    return to_float(middle_clips(videos, args.frames, args.stride, 6).to(args.device))
+
+
 def average(ema, nets, decay, iteration):
     """ema = decay * ema + (1 - decay) * nets, BatchNorm's buffers included; the decay is smaller at first (warm-up)."""
     decay, current = min(decay, (1 + iteration) / (10 + iteration)), nets.state_dict()

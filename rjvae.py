@@ -262,7 +262,7 @@ def train(args):
     rng = data.seeded(args.seed, args.device)  # of the batches and of the posterior's draws
     torch.manual_seed(args.seed)  # of the first weights
     videos = data.load_for(args).at_least((args.frames - 1) * args.stride + 1)
-    figure_videos(args)  # fail early if the test split has no clip of that length
+    data.figure_videos(args)  # fail early if the test split has no clip of that length
 
     nets = build(args).to(args.device)
     optimizers = {"all": torch.optim.Adam(nets.parameters(), args.lr, betas=(0.9, 0.999), fused=True)}
@@ -319,7 +319,7 @@ def save_figures(nets, folder, args, rng):
     interpolation.png  Figure 13: the videos between two summary vectors, with the same noise
     swap.png           two real videos; the content of the first with the motion of the second, and the reverse
     """
-    real = figure_videos(args)
+    real = data.figure_videos(args)
     real = real[torch.arange(6) % len(real)]
     frames = real.shape[1]
     drawn = sample(nets, 8, frames, rng)
@@ -344,12 +344,6 @@ def save_figures(nets, folder, args, rng):
     swapped = filmstrip(sample(nets, 6, frames, rng, inferred["content"], inferred["motion"][other]))
     rows = [part.unflatten(0, (3, 2)) for part in (shown, swapped)]  # three pairs of videos
     data.save_grid(folder / "swap.png", torch.cat(rows, 1).flatten(0, 1))
-
-
-def figure_videos(args):
-    """Six real videos of the test split, or fewer, (n, T, C, H, W). UserError if there is none of that many frames."""
-    videos = data.load(args.data, args.data_root, args.size, "test")
-    return data.to_float(data.middle_clips(videos, args.frames, args.stride, 6).to(args.device))
 
 
 def load_run(run, device="cpu", raw=False):

@@ -437,7 +437,7 @@ def test_a_short_run_lowers_the_elbo_loss_of_the_test_split(vae, argv, tmp_path)
         assert vae.main(argv(*flags)) == 0
         _, nets = vae.load_run(tmp_path / "run")
         args = vae.parse_args(argv(*flags))
-        clips = vae.figure_videos(args)
+        clips = data.figure_videos(args)
         with torch.no_grad():
             parts = vae.elbo_parts(nets, clips.expand(16, -1, -1, -1, -1), data.seeded(0))
         losses.append(float((parts["kl_content"] + parts["kl_motion"] - parts["reconstruction"]).mean()))

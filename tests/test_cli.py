@@ -65,6 +65,7 @@ def contents(folder):
         ("--kappa 15", "--kappa 15"),
         ("--kappa 18.5", "--kappa 18.5"),
         ("--kappa all", "--kappa all"),
+        ("--kappa 16²", "--kappa 16²"),
         ("--frames 20 --kappa 19", "at least --frames 20"),
         ("--frames-only 1", "--frames-only: invalid float >= 0 and < 1"),
         ("--frames-only -0.1", "--frames-only"),

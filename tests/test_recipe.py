@@ -335,15 +335,8 @@ def test_presets_are_printed_saved_and_resumed(gan, argv, capfd, fails):
 
 
 def test_flags_of_a_network_cannot_change_on_resume(gan, argv, fails):
-    run = train(gan, argv())
-    fails(
-        gan.main,
-        ["--out", str(run), "--resume", "--iters", "3", "--betas", "0", "0.9"],
-        "--betas",
-        "that cannot change",
-    )
+    flags = ["--out", str(train(gan, argv())), "--resume", "--iters", "3"]
+    fails(gan.main, [*flags, "--betas", "0", "0.9"], "--betas", "that cannot change")
     for change in ("--image-width 12", "--upsample refined", "--batch-norm off", "--clip-size 16", "--gate-bias 2.0"):
         flag, value = change.split()
-        fails(
-            gan.main, ["--out", str(run), "--resume", "--iters", "3", flag, value], f"not {value}: that cannot change"
-        )
+        fails(gan.main, [*flags, flag, value], f"with {flag}", f"not {value}: that cannot change")

@@ -25,17 +25,17 @@ FAST = "--penalty 1 --batch-norm off --noise 0 --clip-size 16 --upsample refined
 @pytest.mark.parametrize("file", [mocogan, rmocogan, rjgan, dsa, rjvae], ids=lambda file: file.__name__)
 def test_averages_are_those_of_a_loop(file, argv, monkeypatch):
     """Every weight and every buffer of BatchNorm, by hand from what the networks were after each iteration."""
-    seen, original = [], file.average
+    seen, original = [], data.average
     flags = argv("--iters", 4, "--ema", 0.25, *(["--frames", 8] if file in (dsa, rjvae) else []))
 
-    def watched(ema, nets, decay):
+    def watched(ema, nets, *decay):
         seen.append({name: value.clone() for name, value in nets.state_dict().items()})
-        original(ema, nets, decay)
+        original(ema, nets, *decay)
 
     torch.manual_seed(0)
     args = file.parse_args(flags)
     mean = file.build(args).state_dict()  # the average begins with the networks as they are made
-    monkeypatch.setattr(file, "average", watched)
+    monkeypatch.setattr(data, "average", watched)
     run = train(file, flags)
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     for i, now in enumerate(seen, 1):

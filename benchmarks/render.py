@@ -328,8 +328,10 @@ def verdicts(results, preset="quick"):
         link = f"[{title}](#{title.lower().replace(' ', '-').replace('.', '')})"
         for of, where in (("faces", link), ("weizmann", "Weizmann"), ("sprites", "Sprites")):
             first, more = (read(results, f"{name}-{of}-{preset}{added}") for added in ("", "+more"))
-            longer = read(results, f"long-{of}-minutes") if name == "table2" else None
-            others = [("with more seeds", more), ("in longer runs", longer)]
+            others = [("with more seeds", more)]
+            if name == "table2":
+                others += [("in longer runs", read(results, f"long-{of}-minutes"))]
+                others += [("in the longest runs", read(results, f"long-{of}-hour"))]
             others = [(how, {claim: rest for claim, *rest in judge_claims(result)}) for how, result in others if result]
             for sentence, word, difference in judge_claims(first) if first else ():
                 if "(ours" in sentence:

@@ -78,8 +78,6 @@ MEASURES = {  # name: heading, decimals, its value of a run
     "content by motion": ("content labels, motion held ↓", 2, judged("content", "motion_held")),
     "content by chance": ("chance", 2, judged("content", "chance")),
 }
-CHANGES = ["sampled", "noisy", "blurred", "smooth", "recoloured", "frozen"]  # of probe.py
-CHANGES += ["summary", "half", "late", "batch", "recalibrated"]
 LATENTS = [name for name in MEASURES if " by " in name]
 SECTIONS = {  # the headings of docs/results.md
     "table2": "Table 2",
@@ -195,17 +193,23 @@ def spread(values):
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
+def welch(low, high):
+    """By how much the first sample is lower in the mean than the second, and the standard error of that, or None."""
+    (a, s), (b, t) = spread(low), spread(high)
+    return b - a, None if s is None or t is None else math.sqrt(s**2 / len(low) + t**2 / len(high))
+
+
 def verdict(low, high):
     """What two samples say of the claim that the first is lower in the mean: a word, and their difference in words."""
-    (a, s), (b, t) = spread(low), spread(high)
-    if s is None or t is None:
+    difference, error = welch(low, high)
+    if error is None:
         return "not decided", "one seed decides nothing"
-    error = math.sqrt(s**2 / len(low) + t**2 / len(high))
-    words = f"difference {abs(b - a):.3g}, its standard error {error:.2g}"
-    if abs(b - a) > 2 * error:
-        return "reproduced" if b > a else "not reproduced", words
-    seeds = math.ceil(4 * (s**2 + t**2) / (b - a) ** 2) if b != a else math.inf  # where it is two standard errors
-    words = words.replace(",", " as claimed," if b > a else " the other way,", 1)
+    words = f"difference {abs(difference):.3g}, its standard error {error:.2g}"
+    if abs(difference) > 2 * error:
+        return "reproduced" if difference > 0 else "not reproduced", words
+    squares = statistics.variance(low) + statistics.variance(high)
+    seeds = math.ceil(4 * squares / difference**2) if difference else math.inf  # where it is two standard errors
+    words = words.replace(",", " as claimed," if difference > 0 else " the other way,", 1)
     return "not decided", f"{words}; needs {seeds if seeds <= 100 else 'more than 100'} seeds a side"
 
 
@@ -289,9 +293,29 @@ def table(result):
         cells = [cell(measured(of, variant, m), MEASURES[m][1]) for m in measures]
         number = paper.get(variant, "") if of[0] in at_the_end(runs) else ""  # the paper's are of the end
         lines += ["| " + " | ".join([NAMES[variant] + when, *cells, *[number] * bool(paper)]) + " |"]
-    lines += ["", conditions(runs), ""]
-    lines += [f"- {sentence}: **{word}** ({difference})." for sentence, word, difference in judge_claims(result)]
-    return "\n".join(lines)
+    claims = [f"- {sentence}: **{word}** ({difference})." for sentence, word, difference in judge_claims(result)]
+    return "\n".join([*lines, "", conditions(runs), "", *(matrix(result) if result["table"] == "long" else claims)])
+
+
+def matrix(result):
+    """The claims of target long, by recipe and by measure, as a table in Markdown."""
+    claims, found = {}, at_the_end(result["runs"])
+    for sentence, *sides in TABLES["long"][2]:
+        low, high = (measured(found, *side) for side in sides)
+        claim, _, how = sentence.removesuffix(" (ours)").partition(", ")
+        if low and high:
+            (difference, error), (word, _) = welch(low, high), verdict(low, high)
+            mark = {"reproduced": "**yes** ", "not reproduced": "**no** "}.get(word, "")
+            error = "" if error is None else f" ± {error:.2g}"
+            claims.setdefault(claim, {})[how or "as trained"] = f"{mark}{difference:.3g}{error}"
+    hows = list(dict.fromkeys(how for row in claims.values() for how in row))
+    lines = ["Difference ± its standard error, positive as claimed; **yes** or **no** beyond two standard errors:", ""]
+    lines += ["| claim | " + " | ".join(hows) + " |", "|---" * (1 + len(hows)) + "|"]
+    lines += [
+        f"| {claim[0].upper()}{claim[1:]} | {' | '.join(row.get(how, '') for how in hows)} |"
+        for claim, row in claims.items()
+    ]
+    return lines
 
 
 def judge_claims(result):
@@ -410,19 +434,6 @@ def plots(results, docs):
     return found
 
 
-def probes(result):
-    """What probe.py found as a table in Markdown: real clips, and the variants, a cell over the seeds that it asked."""
-    rows = {"real clips": [result["real"]]}
-    for run in result.keys() - {"n", "resize", "real"}:
-        rows.setdefault(NAMES[Path(run).parent.name.rpartition("-")[0]], []).append(result[run])
-    names = [name for name in CHANGES if any(name in row for found in rows.values() for row in found)]
-    lines = ["| FVD | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
-    for title in sorted(rows, key=lambda title: (title != "real clips", title)):
-        cells = [cell([row[name] for row in rows[title] if name in row], 1) for name in names]
-        lines += [f"| {title} | {' | '.join(cells)} |"]
-    return "\n".join(lines)
-
-
 def figures(docs):
     """The paper's figures, and those of ours that are there, as a table in Markdown."""
     lines = ["| of the paper | what it shows | ours |", "|---|---|---|"]
@@ -451,8 +462,6 @@ def render(text, results, docs=DOCS):
         result = read(results, name)
         if result is None:
             return "Not run yet."
-        if name.startswith("probe"):
-            return probes(result)
         if name.startswith("diversity"):
             return diversities(result)
         return curves(result) if result["table"] == "curves" else table(result)

@@ -181,9 +181,7 @@ def test_the_pictures_times_are_those_of_the_models():
 
 def test_fine_tuning_is_told_as_measured():
     result = json.loads((ROOT / "docs/results/init-weizmann.json").read_text())
-    runs, half = result["runs"], result["half as wide D_I"]
+    (faces, _, scratch), half = (run["fvd"] for run in result["runs"]), result["half as wide D_I"]
+    assert result["runs"][-1]["start"] is None and faces > scratch and half["from faces"] < half["from scratch"]
     text = " ".join((ROOT / "docs/recipe.md").read_text().split())
-    faces, whole, scratch = (run["fvd"] for run in runs)
-    assert f"| as wide as G_I | {faces:.1f} (with the discriminators {whole:.1f}) | {scratch:.1f} |" in text
-    assert runs[-1]["start"] is None
-    assert "| half as wide | {:.1f} | {:.1f} |".format(*half.values()) in text
+    assert "(`--init`) helps is open: in two trials it once raised FVD and once lowered it" in text

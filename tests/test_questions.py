@@ -120,7 +120,7 @@ def test_the_page_says_what_first_weights_do_in_preset_fast():
     assert [row["seed"] for row in rows] == [row["seed"] for row in beside] == [0, 1, 2]
     assert render.verdict(*sides)[0] == "not decided"
     first, second = (render.cell(fvds, 1) for fvds in sides)
-    assert f"seeds, is {first} ([numbers](results/questions-faces-fast.json)), beside [{second}](recipe.md" in text
+    assert f"seeds, is {first} ([numbers](results/questions-faces-fast.json)) instead of {second}. So" in text
 
 
 def test_the_page_says_what_a_flat_start_does_in_longer_runs():

@@ -468,7 +468,7 @@ def run_parser(model, split, about, fixed=()):
     """
     parser = argparse.ArgumentParser(f"{model}.py", description=about, formatter_class=Help, allow_abbrev=False)
     parser.error = functools.partial(fail, model)
-    parser.set_defaults(model=model, split=split, data_sum=None, changed=[])
+    parser.set_defaults(model=model, split=split, data_sum=None, images_sum=None, changed=[])
     parser.fixed = ("preset", "seed", "size", "width", *fixed)
     add = parser.add_argument
     add("--data", default="faces", metavar="NAME", help="data set (python data.py list), or a path")
@@ -486,8 +486,9 @@ def run_parser(model, split, about, fixed=()):
     add("--device", type=device, default="auto", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is one")
     add("--precision", default="fp32", choices=("fp32", "bf16"), help="bf16: compute in bfloat16, keep float32 weights")
     add("--compile", action="store_true", help="compile the networks, for GPUs: takes a minute at the start")
-    add("--resume", action="store_true", help="resume from the run's checkpoint, with the run's flags")
-    add("--overwrite", action="store_true", help="delete the run that --out holds")
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument("--resume", action="store_true", help="resume from the run's checkpoint, with the run's flags")
+    there.add_argument("--overwrite", action="store_true", help="delete the run that --out holds")
     add("--log-every", type=positive, default=100, metavar="N", help="iterations between rows of log.csv")
     add("--sample-every", type=positive, default=1000, metavar="N", help="iterations between sample grids")
     add("--save-every", type=positive, default=1000, metavar="N", help="iterations between checkpoints")
@@ -508,7 +509,8 @@ def trains(args):
 # What a command asks for anew; every other flag is kept in the run's config.json
 ONCE = ("model", "split", "out", "device", "resume", "overwrite", "sample", "eval", "explore", "publish", "raw")
 # What may change from one --resume to the next without a word: how long, how often, where
-WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root", "data_sum", "changed")
+WITHOUT_A_WORD = (*ONCE, "iters", "log_every", "sample_every", "save_every", "data", "data_root")
+WITHOUT_A_WORD += ("data_sum", "images_sum", "changed")  # what the run keeps itself
 
 
 def parse_run(parser, presets, argv=None):
@@ -533,7 +535,7 @@ def parse_run(parser, presets, argv=None):
         known = {key: config[key] for key in vars(args) if key in config and key not in ONCE}
         parser.set_defaults(**known, out=args.out)
         args = parser.parse_args(argv)
-        for name in parser.fixed if args.resume else ("size", "width"):
+        for name in parser.fixed if args.resume else ("size", "width", *["data", "stride"] * args.eval):
             was, now = known.get(name), getattr(args, name)
             if name in known and was != now:
                 flag = f"--{name.replace('_', '-')}"
@@ -546,10 +548,15 @@ def parse_run(parser, presets, argv=None):
 
 def load_for(args):
     """The data set of a run on its device. UserError if it is not what the run that is resumed has seen."""
-    videos = load(args.data, args.data_root, args.size, args.split)
-    seen, args.data_sum = args.data_sum, videos.fingerprint()["sum"]
-    if args.resume and seen not in (None, args.data_sum):
-        raise UserError(f"--data {args.data} is not the data that {args.out} was trained on, by its content")
+    return same_as_before(args, "data", load(args.data, args.data_root, args.size, args.split))
+
+
+def same_as_before(args, name, videos):
+    """What the flag `name` gives, on the run's device. UserError if the run that is resumed has seen something else."""
+    seen, now = getattr(args, f"{name}_sum"), videos.fingerprint()["sum"]
+    if args.resume and seen not in (None, now):
+        raise UserError(f"--{name} {getattr(args, name)} is not what {args.out} was trained on, by its content")
+    setattr(args, f"{name}_sum", now)
     return videos.to(args.device)
 
 
@@ -562,8 +569,9 @@ def load_gan_videos(args):
     kept = shuffled[round(args.frames_only * len(videos)) :].sort().values
     clip_videos = videos.subset(kept).at_least((args.frames - 1) * args.stride + 1)
     if args.images:
-        videos = join(videos, load_images(args.images, args.size).to(args.device))
-    print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos")
+        videos = join(videos, same_as_before(args, "images", load_images(args.images, args.size)))
+    later = f" from iteration {args.image_iters + 1} on" if getattr(args, "image_iters", 0) else ""
+    print(f"D_I sees frames of {len(videos)} videos or images, D_V clips of {len(clip_videos)} videos{later}")
     unseen = sorted({*range(len(videos))} - {*kept.tolist()})
     return videos, clip_videos, videos.subset(unseen) if unseen else videos
 
@@ -610,7 +618,8 @@ class Run:
         self.rows = Log(self.folder / "log.csv", self.first, args.iters)
         self.log = self.rows.add
         config = json.dumps(vars(args), indent=2)
-        (self.folder / "config.json").write_text(config + "\n")
+        with whole_file(self.folder / "config.json") as file:
+            file.write(f"{config}\n".encode())
         print(config)
 
     def __iter__(self):
@@ -667,11 +676,10 @@ class Run:
         if (was := state["config"]["device"]) != args.device:
             raise UserError(f"{self.checkpoint} was trained with --device {was}, not {args.device}")
         was = {k: v for k, v in state["config"].items() if k in vars(args) and k not in WITHOUT_A_WORD}
-        if different := {k: v for k, v in was.items() if v != getattr(args, k)}:
-            args.changed = [*args.changed, {"until": state["iteration"], **different}]
+        different = {k: v for k, v in was.items() if v != getattr(args, k)}
+        args.changed = state["config"]["changed"] + [{"until": state["iteration"], **different}] * bool(different)
         take_weights(self.nets, state["nets"], self.checkpoint)
-        averaged = state.get("ema", state["nets"])  # a checkpoint of before there were averages starts them here
-        self.ema.load_state_dict({name: averaged[name] for name in self.ema.state_dict()})
+        self.ema.load_state_dict(state["ema"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             for group in optimizer.param_groups:
@@ -689,10 +697,11 @@ def open_run(out, resume=False, overwrite=False):
     if (out / "config.json").exists() and not resume:
         if not overwrite:
             raise UserError(f"{out} already holds a run; add --resume to go on, or --overwrite to delete it")
-        shutil.rmtree(out)
-    (out / "samples").mkdir(parents=True, exist_ok=True)
-    for half in out.glob("*.tmp"):  # what a run that was killed while saving has left
-        half.unlink()
+        shutil.rmtree(out.resolve())
+    (out.resolve() / "samples").mkdir(parents=True, exist_ok=True)  # a link to a folder stays one
+    for name in ("checkpoint.pt", "config.json", "log.csv"):
+        for half in out.glob(f"{name}.*.tmp"):  # what a run that was killed while saving has left
+            half.unlink()
     return out
 
 
@@ -747,7 +756,8 @@ def results_folder(run):
     folder = Path("runs") / run.absolute().parent.name / run.name
     if folder.resolve() == run.resolve():
         folder = folder.with_name(f"{run.name}-results")
-    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # who writes there will say so, after showing what took long to make
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -799,23 +809,25 @@ class Log:
     def __init__(self, path, first, total):
         """Rows after iteration `first` are dropped: a run that goes on from its checkpoint writes them again."""
         self.path, self.columns = path, []
-        rows = [row for row in read_log(path) if row["iteration"] <= first]
-        path.unlink(missing_ok=True)
-        for row in rows:
-            self.append(row)
+        path.touch()
+        self.rewrite([row for row in read_log(path) if row["iteration"] <= first])
         self.bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
         self.history, self.begun = [], time.perf_counter()
 
     def append(self, row):
-        rows, mode = [row], "a"
         if not set(row) <= set(self.columns):  # a loss may come later: --terms and --summary-every
-            rows, mode = [*read_log(self.path), row], "w"
-            self.columns = list(dict.fromkeys([*self.columns, *row]))
-        with open(self.path, mode, newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            if mode == "w":
-                writer.writeheader()
-            writer.writerows(rows)
+            return self.rewrite([*read_log(self.path), row])
+        with open(self.path, "a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow(row)
+
+    def rewrite(self, rows):
+        """All rows, whole or not at all; the first line names their columns."""
+        self.columns, text = list(dict.fromkeys(key for row in rows for key in row)), io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        with whole_file(self.path) as file:
+            file.write(text.getvalue().encode())
 
     def add(self, losses):
         """Keep one iteration's losses {name: scalar tensor}; nothing is read from the device yet."""
@@ -861,7 +873,7 @@ def read_log(path):
     with open(path, newline="", errors="replace") as file:
         lines = file.read().splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n") and "\0" not in line]
-    rows = [row for row in csv.DictReader(whole) if None not in row and None not in row.values()]
+    rows = [row for row in csv.DictReader(whole) if {None, "iteration"} & {*row, *row.values()} == {"iteration"}]
     if len(rows) < len(lines) - 1:
         print(f"{path}: {len(lines) - 1 - len(rows)} damaged rows left out", file=sys.stderr)
     numbers = [{key: float(value or "nan") for key, value in row.items()} for row in rows]
@@ -931,6 +943,8 @@ def run_command(model, argv=None):
             print(f"look at   {latest}")  # training has none yet if it was killed early
     except (UserError, OSError, ModuleNotFoundError) as error:  # the last: no metrics.py or tools/ beside it
         fail(model.MODEL, error)
+    except torch.OutOfMemoryError:
+        fail(model.MODEL, "the GPU's memory does not suffice: a smaller --batch, --width or --size needs less")
     return 0
 
 

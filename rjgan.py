@@ -236,7 +236,7 @@ def gradient_penalties(nets, real, fake):
     penalties = {}
     for term in fake:
         for x in (real[term].detach().requires_grad_(), fake[term].detach().requires_grad_()):
-            logits = nets[TERMS[term]](x).flatten(1).mean(1)  # over the patches
+            logits = nets[TERMS[term]].forward(x).flatten(1).mean(1)  # over patches; not compiled: derived twice
             (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
             penalties[term] = penalties.get(term, 0) + gradient.square().flatten(1).sum(1).mean()
     return penalties
@@ -383,7 +383,7 @@ def parse_args(argv=None):
         parser.error(f"--frames {args.frames}: the video discriminator needs at least 16")
     if args.kappa != "data" and not (args.kappa.isdecimal() and int(args.kappa) >= args.frames):
         parser.error(f"--kappa {args.kappa}: expected a number of at least --frames {args.frames}, or the word data")
-    if args.terms == ["summary"] and args.summary_every > 1:  # new vs mocogan.py
+    if set(args.terms) == {"summary"} and args.summary_every > 1:  # new vs mocogan.py
         parser.error("--terms summary alone needs --summary-every 1")
     if args.image_iters and "summary" not in args.terms:
         parser.error("--image-iters trains the summary term: add it to --terms, or give --image-iters 0")

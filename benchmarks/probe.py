@@ -120,9 +120,9 @@ def main(argv=None):
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the numbers there, beside those it has")
     args = parser.parse_args(argv)
     had = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
-    made = {"n": args.n, "resize": args.resize}
+    made = {"n": args.n, "resize": args.resize, "raw": args.raw}
     try:
-        if had and made != (was := {"n": had["n"], "resize": had.get("resize", "half-pixel")}):
+        if had and made != (was := {key: had[key] for key in made}):
             raise data.UserError(f"the numbers in {args.json} are of {was}, and those asked for of {made}")
         rows = probe(args.runs, args.n, args.only, args.resize, args.raw)
     except (data.UserError, OSError) as error:

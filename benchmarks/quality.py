@@ -109,7 +109,11 @@ def main(argv=None):
     add("--json", type=Path, required=True, help="where the numbers are kept; what is there is not measured again")
     add("--plot", type=Path, help="a picture of the numbers of whole recipes")
     args = parser.parse_args(argv)
-    rows = json.loads(args.json.read_text())["rows"] if args.json.exists() else []
+    made = {"data": args.data, "size": args.size, "n": args.n}
+    kept = json.loads(args.json.read_text()) if args.json.exists() else made | {"recipes": {}, "rows": []}
+    if other := {key: kept[key] for key in made if kept[key] != made[key]}:
+        parser.error(f"the numbers in {args.json} are of {other}: give another file")
+    rows, kept["recipes"] = kept["rows"], kept["recipes"] | RECIPES
     label = metrics.motion_label(data.load(args.data, args.data_root, args.size))
     reader = metrics.reader_path(args.data_root, "classifier", args.data, args.size, label)
     for seed in args.seeds:
@@ -133,8 +137,7 @@ def main(argv=None):
                     rows.append(row | {"core_seconds": round(spent, 1)} | score(out, args.n, raw, blurs))
                     print(rows[-1], flush=True)
                 args.json.parent.mkdir(parents=True, exist_ok=True)
-                made = {"data": args.data, "size": args.size, "n": args.n, "recipes": RECIPES, "rows": rows}
-                args.json.write_text(json.dumps(made, indent=1) + "\n")
+                args.json.write_text(json.dumps(kept, indent=1) + "\n")
     for recipe, raw, stop in sorted({(row["recipe"], row["raw"], row["iterations"]) for row in rows}):
         of = [row for row in rows if (row["recipe"], row["raw"], row["iterations"]) == (recipe, raw, stop)]
         print(f"{recipe}{' raw' * raw} at {stop}, {len(of)} seeds: median, mean and deviation", end="")

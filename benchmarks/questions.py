@@ -131,9 +131,10 @@ def main(argv=None):
     add("--runs", type=Path, default=Path("runs/questions"), help="folder of the runs (default runs/questions)")
     add("--json", type=Path, required=True, help="where the numbers are kept; what is there is not measured again")
     args = parser.parse_args(argv)
-    kept = json.loads(args.json.read_text()) if args.json.exists() else {"preset": args.preset, "rows": []}
-    if kept["preset"] != args.preset:
-        parser.error(f"--json {args.json} is of --preset {kept['preset']}: give another file")
+    made = {"data": args.data, "preset": args.preset, "size": 32, "width": args.width, "batch": 8, "n": args.n}
+    kept = json.loads(args.json.read_text()) if args.json.exists() else made | {"rows": []}
+    if other := {key: kept[key] for key in made if kept[key] != made[key]}:
+        parser.error(f"the numbers in {args.json} are of {other}: give another file")
     rows = kept["rows"]
     known = {(row["variant"], row["seed"]) for row in rows}
     for seed, variant in itertools.product(args.seeds, args.variants):
@@ -144,9 +145,8 @@ def main(argv=None):
         except (data.UserError, OSError) as error:
             data.fail("questions", error)
         print(rows[-1], flush=True)
-        made = {"data": args.data, "preset": args.preset, "size": 32, "width": args.width, "batch": 8, "n": args.n}
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(made | {"rows": rows}, indent=1) + "\n")
+        args.json.write_text(json.dumps(kept, indent=1) + "\n")
     return 0
 
 

@@ -190,9 +190,17 @@ def test_out_that_holds_a_run(gan, argv, run, fails):
 
 def test_overwrite_leaves_what_is_no_run(gan, argv, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "mine.txt").write_text("mine")
+    for name in ("mine.txt", "mine.tmp"):
+        (tmp_path / "run" / name).write_text("mine")
     gan.train(gan.parse_args(argv("--overwrite", "--iters", 1)))
-    assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "run" / "mine.txt").read_text() == (tmp_path / "run" / "mine.tmp").read_text() == "mine"
+
+
+def test_overwrite_through_a_link(gan, argv, run, tmp_path):
+    (tmp_path / "link").symlink_to(run)
+    (run / "old.txt").write_text("of the run that is deleted")
+    gan.train(gan.parse_args(argv("--overwrite", "--iters", 1, out="link")))
+    assert (tmp_path / "link").is_symlink() and (run / "checkpoint.pt").exists() and not (run / "old.txt").exists()
 
 
 def test_no_run_to_go_on_with(gan, fails, tmp_path):
@@ -208,7 +216,9 @@ def test_a_trained_run_keeps_its_networks(gan, run, fails):
     )
 
 
-def test_eval_hands_its_flags_on(gan, run, tmp_path, monkeypatch):
+def test_eval_hands_its_flags_on(gan, run, tmp_path, monkeypatch, fails):
+    fails(gan.main, ["--out", str(run), "--eval", "--stride", "3"], "trained with --stride 1, not 3")
+    fails(gan.main, ["--out", str(run), "--eval", "--data", "faces"], "trained with --data ", "not faces")
     given = []
     monkeypatch.setattr("metrics.main", lambda command: given.append(command) or 0)
     assert gan.main(["--out", str(run), "--eval", "--raw", "--data-root", str(tmp_path), "--frames", "20"]) == 0

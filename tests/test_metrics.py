@@ -661,6 +661,8 @@ def test_inception_score_of_a_run(toy, fails, capfd):
 def test_a_damaged_or_other_reader_is_refused(toy, toy_root, tmp_path, fails):
     run, judge, damaged = toy(), toy_root / "readers" / "judge-toy-32.pt", tmp_path / "damaged.pt"
     fails(metrics.main, ["is", str(run), "--classifier", str(judge)], judge)
+    other = ["is", str(run), "--classifier", str(judge.with_name("classifier-toy-32-colour.pt")), "--label", "action"]
+    fails(metrics.main, other, "classifier-toy-32-colour.pt reads colour, not action")
     damaged.write_bytes(judge.read_bytes()[:5000])
     fails(metrics.main, ["disentangle", str(run), "--judge", str(damaged)], damaged)
 
@@ -701,6 +703,30 @@ def test_a_run_that_cannot_be_written_still_has_its_numbers(toy, monkeypatch, ca
     assert metrics.main(["is", str(run), "--label", "colour", "--n", "20"]) == 0
     out = capsys.readouterr()
     assert "generated" in out.out and out.err.startswith("metrics.py: warning: cannot write ") and "is.json" in out.err
+    monkeypatch.chdir(run)  # of a published run results go below runs/, which cannot be made here
+    (run / "runs").touch()
+    (run / "config.json").write_text(json.dumps(json.loads((run / "config.json").read_text()) | {"published": {}}))
+    assert metrics.main(["is", str(run), "--label", "colour", "--n", "20"]) == 0
+    out = capsys.readouterr()
+    assert "generated" in out.out and out.err.startswith("metrics.py: warning: cannot write ") and "runs" in out.err
+
+
+def test_a_reader_that_cannot_be_written_is_not_trained(toy, tmp_path, monkeypatch, fails):
+    toy()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tools.readers.tqdm", lambda *_, **__: pytest.fail("it trains"))
+    flags = ["train-judge", "toy", "--size", "32", "--frames", "9", "--out", str(tmp_path / "file" / "judge.pt")]
+    fails(metrics.main, flags, tmp_path / "file")
+
+
+def test_a_judge_is_told_how_good_it_is_on_the_clips_of_the_run(toy, toy_root, tmp_path):
+    """And not on those that it was tested on, which may be of other frames and stride."""
+    state = torch.load(toy_root / "readers" / "judge-toy-32.pt", weights_only=True)
+    state["accuracy"] = dict.fromkeys(state["accuracy"], 0.1)
+    torch.save(state, tmp_path / "judge.pt")
+    run = toy()
+    assert metrics.main(["disentangle", str(run), "--judge", str(tmp_path / "judge.pt"), "--n", "96"]) == 0
+    assert all(row["judge"] > 0.9 for row in json.loads((run / "disentanglement.json").read_text())["labels"])
 
 
 # --- which data
@@ -721,14 +747,6 @@ def test_a_reader_of_other_data_is_refused(toy, toy_root, monkeypatch, fails):
     monkeypatch.setitem(data.DATASETS, "toy", (other_toy, "another toy"))
     fails(metrics.main, ["disentangle", str(run)], "judge-toy-32.pt", "other data", "train-judge toy --size 32")
     fails(metrics.main, ["is", str(run), "--label", "colour"], "classifier-toy-32-colour.pt", "other data")
-
-
-def test_a_reader_that_does_not_say_is_taken(toy, toy_root, tmp_path):
-    """Those of before this was recorded."""
-    state = torch.load(toy_root / "readers" / "judge-toy-32.pt", weights_only=True)
-    del state["trained_on"]
-    torch.save(state, tmp_path / "old.pt")
-    assert metrics.main(["disentangle", str(toy()), "--judge", str(tmp_path / "old.pt"), "--n", "32"]) == 0
 
 
 def test_a_classifier_learns_what_moves(toy_root, monkeypatch):

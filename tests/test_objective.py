@@ -271,6 +271,11 @@ def test_single_images_join_the_frames(gan, argv, watched, tmp_path):
             assert set(found) == {0, 1, 2, 3}
         else:
             assert set(found) == {0, 1, 2, 3, 200, 201, 202, 203} and abs((found >= 200).mean() - 0.5) < 0.1
+    run = argv()[-1]
+    train(gan, ["--out", run, "--resume", "--iters", "41"])
+    (tmp_path / "pictures" / "0.png").unlink()
+    with pytest.raises(data.UserError, match="--images .*pictures is not what .* was trained on, by its content"):
+        train(gan, ["--out", run, "--resume", "--iters", "42"])
 
 
 def test_kappa_of_the_data(gan, argv, monkeypatch):

@@ -20,7 +20,7 @@ KEPT = ROOT / "docs/results/quality-faces.json"
 def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, capsys):
     rows = [row for row in json.loads(KEPT.read_text())["rows"] if row["iterations"] == 4000]
     kept, picture = tmp_path / "kept.json", tmp_path / "plot.png"
-    kept.write_text(json.dumps({"rows": rows}))
+    kept.write_text(json.dumps(json.loads(KEPT.read_text()) | {"rows": rows}))
     monkeypatch.setattr(quality, "run", lambda *words: 1 / 0)
     flags = f"--recipes paper --paper-iters 4000 --iters 1 --shares 1 --json {kept} --plot {picture}"
     assert quality.main(flags.split()) == 0
@@ -29,6 +29,9 @@ def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, capsys):
         fvds = [row["fvd"] for row in rows if row["raw"] == raw]
         mean, deviation = statistics.mean(fvds), statistics.stdev(fvds)
         assert f"fvd {statistics.median(fvds):.2f}, {mean:.2f} ± {deviation:.2f}" in said
+    with pytest.raises(SystemExit):
+        quality.main([*flags.split(), "--n", "128"])
+    assert "are of {'n': 256}: give another file" in capsys.readouterr().err
     assert said.count("3 seeds") == 2 and np.asarray(Image.open(picture)).std() > 10
 
 

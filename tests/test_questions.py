@@ -151,9 +151,13 @@ def test_rows_are_kept(tiny, tmp_path, monkeypatch, capsys):
     assert json.loads((tmp_path / "again.json").read_text())["rows"] == [row]
     monkeypatch.setattr(questions, "measure", lambda variant, seed, args: {"variant": variant, "seed": seed})
     assert questions.main([*flags, "rmocogan-drawn", "mocogan-zero"]) == 0
-    with pytest.raises(SystemExit):  # rows of two presets in one file
-        questions.main([*flags, "mocogan", "--preset", "paper"])
-    assert "is of --preset fast" in capsys.readouterr().err
+    for flag, value in (("preset", "paper"), ("width", 8), ("n", 3)):  # rows of two settings in one file
+        with pytest.raises(SystemExit):
+            questions.main([*flags, "mocogan", f"--{flag}", str(value)])
+    err = capsys.readouterr().err
+    assert (
+        "are of {'preset': 'fast'}" in err and "are of {'width': 4}" in err and "are of {'n': 2}: give another" in err
+    )
     rows = json.loads((tmp_path / "questions.json").read_text())["rows"]
     assert rows == [row, {"variant": "mocogan-zero", "seed": 0}]
 

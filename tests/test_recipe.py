@@ -73,21 +73,6 @@ def test_who_uses_which_weights(gan, argv):
     assert (videos[()] != videos["--raw",]).any()
 
 
-def test_a_checkpoint_without_averages_goes_on(gan, argv):
-    """As they were written before there were averages: these start where it is resumed, and training is the same."""
-    straight = checkpoint(train(gan, argv("--iters", 4, out="straight")))
-    run = train(gan, argv("--iters", 2, out="old"))
-    state = torch.load(run / "checkpoint.pt", weights_only=True)
-    del state["ema"]
-    for flag in ("penalty", "batch_norm", "clip_size", "upsample", "image_width", "ema", "preset", "betas"):
-        del state["config"][flag]
-    torch.save(state, run / "checkpoint.pt")
-    nets = gan.load_run(run)[1].state_dict()
-    assert all(torch.equal(nets[name], value) for name, value in state["nets"].items())
-    resumed = checkpoint(train(gan, ["--out", str(run), "--resume", "--iters", "4"]))
-    assert_equal(*({k: v for k, v in part.items() if not k.startswith("/ema/")} for part in (straight, resumed)))
-
-
 def test_a_checkpoint_of_a_flag_that_is_gone(gan, argv, fails):
     """--image-width was --g-width once: one line, not the shapes of every tensor."""
     run = train(gan, argv("--image-width", 12))
@@ -244,11 +229,12 @@ def test_video_discriminator_sees_means_of_pixels(gan, argv, size, clip_size, k)
 # --- Images first ----------------------------------------------------------------------------------------------------
 
 
-def test_the_first_iterations_see_images_alone(argv, monkeypatch):
+def test_the_first_iterations_see_images_alone(argv, monkeypatch, capsys):
     given, original = [], rjgan.update
     monkeypatch.setattr(rjgan, "update", lambda *a: given.append({t: len(x) for t, x in a[2].items()}) or original(*a))
     train(rjgan, argv("--iters", 5, "--image-iters", 3, "--image-batch", 5))
     assert given == [{"summary": 5}] * 3 + [{"frames": 2, "clips": 2, "summary": 2}] * 2
+    assert "D_V clips of 8 videos from iteration 4 on\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("flags", [[], ["--frames-only", 0.5], ["--images"], ["--frames-only", 0.5, "--images"]])

@@ -178,7 +178,7 @@ def test_compiled_equals_eager(precision, tolerance, argv):
 
     In bfloat16 the compiler rounds less often than an eager run: a loss differs by 0.009, as measured.
     """
-    flags = ("--precision", precision)
+    flags = ("--precision", precision, "--penalty", 1)  # of which a compiled network has no second derivative
 
     def compiled(*more, out="compiled"):
         torch._dynamo.reset()  # every run is a process of its own, where torch compiles anew
@@ -216,6 +216,10 @@ def test_flags_on_resume_are_applied(gan, argv, run):
     config = json.loads((run / "config.json").read_text())
     assert config["lr"] == 0.02 and config["noise"] == 0  # the flags of the last resume hold
     assert config["changed"] == [{"until": 2, "lr": 2e-4}, {"until": 4, "noise": 0.1}]
+    for _ in range(2):  # nothing is trained: the flag is of what comes
+        train(gan, ["--out", str(run), "--resume", "--batch", "3"])
+    train(gan, ["--out", str(run), "--resume", "--batch", "2"])
+    assert json.loads((run / "config.json").read_text())["changed"] == config["changed"]
 
 
 def test_flags_that_resume_cannot_change(gan, argv, run, fails, tmp_path, tiny):
@@ -230,7 +234,8 @@ def test_flags_that_resume_cannot_change(gan, argv, run, fails, tmp_path, tiny):
     other = np.load(tiny).copy()
     other[0] = 0
     np.save(tmp_path / "other.npy", other)
-    fails(gan.main, [*flags, "--data", str(tmp_path / "other.npy")], "is not the data that", "was trained on")
+    fails(gan.main, [*flags, "--data", str(tmp_path / "other.npy")], "is not what", "was trained on")
+    fails(gan.main, [*flags, "--overwrite"], "--overwrite: not allowed with argument --resume")
     assert whole == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     np.save(tmp_path / "moved.npy", np.load(tiny))
     train(gan, [*flags, "--data", str(tmp_path / "moved.npy")])  # the same videos elsewhere
@@ -244,6 +249,13 @@ def test_a_damaged_log_stops_no_run(gan, run, straight, damage, capsys):
     assert f"{log}: 1 damaged rows left out" in capsys.readouterr().err
     assert_equal(checkpoint(parts), straight)
     assert [row["iteration"] for row in data.read_log(log)] == [2, 4]
+
+
+def test_a_log_without_its_first_line_stops_no_run(gan, run, straight):
+    log = run / "log.csv"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(True)[1:]))
+    assert_equal(checkpoint(train(gan, ["--out", str(run), "--resume", "--iters", "4"])), straight)
+    assert [row["iteration"] for row in data.read_log(log)] == [4]
 
 
 def test_runs_are_called_as_their_data(gan):
@@ -274,6 +286,9 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+FILES = ("checkpoint.pt", "config.json", "log.csv")
+
+
 def die_while_saving(file, argv, moment):
     """In a child: train until a save, and be killed in the middle of it; a number: after that share of the bytes."""
     save, replace = torch.save, os.replace
@@ -290,18 +305,18 @@ def die_while_saving(file, argv, moment):
     if moment == "unwritten":
         torch.save = die
     elif moment == "unflushed":
-        os.fsync = die
-    elif moment == "unrenamed":
-        os.replace = die
+        torch.save = lambda *args: (save(*args), setattr(os, "fsync", die))
     elif moment == "renamed":
-        os.replace = lambda *paths: (replace(*paths), die())
+        os.replace = lambda half, path: (replace(half, path), die() if path.name == "checkpoint.pt" else None)
+    elif isinstance(moment, str):  # the name of a file that is written, and not renamed
+        os.replace = lambda half, path: die() if path.name == moment else replace(half, path)
     else:
         torch.save = save_a_part
     file = importlib.import_module(file)
     file.train(file.parse_args(argv))
 
 
-@pytest.mark.parametrize("moment", ["unwritten", 0.0, 0.5, 0.99, "unflushed", "unrenamed", "renamed"])
+@pytest.mark.parametrize("moment", [*("unwritten", 0.0, 0.5, 0.99, "unflushed", "renamed"), *FILES])
 def test_killed_while_saving(gan, run, straight, child, moment):
     whole = (run / "checkpoint.pt").read_bytes()
     go_on = ["--out", str(run), "--resume", "--iters", "4", "--save-every", "2", "--device", "cpu"]
@@ -312,7 +327,9 @@ def test_killed_while_saving(gan, run, straight, child, moment):
     else:
         assert (run / "checkpoint.pt").read_bytes() == whole
     gan.load_run(run)
+    assert data.read_log(run / "log.csv")[0]["iteration"] == 2  # no row from before the save is lost
     assert_equal(checkpoint(train(gan, go_on)), straight)
+    assert not list(run.glob("*.tmp"))
 
 
 def main_of(file, argv):
@@ -429,7 +446,8 @@ def test_full_disk_keeps_the_old_checkpoint(gan, run, straight, fails, child, mo
     go_on = ["--out", str(run), "--resume", "--iters", "4"]
     half = run / f"checkpoint.pt.{os.getpid()}.tmp"
     with monkeypatch.context() as patch:  # every write to the file that becomes the checkpoint finds the disk full
-        patch.setattr(data.os, "fsync", lambda file: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+        full = lambda: os.write(os.open("/dev/full", os.O_WRONLY), b"x")  # noqa: E731
+        patch.setattr(data.os, "fsync", lambda file: "checkpoint" in os.readlink(f"/proc/self/fd/{file}") and full())
         fails(gan.main, go_on, "cannot save", run / "checkpoint.pt", "No space left on device")
     assert (run / "checkpoint.pt").read_bytes() == whole
     assert not half.exists()  # nor is a half-written one left to fill the disk

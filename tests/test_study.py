@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import data
 import metrics
 from data import UserError
 from tools import study
@@ -157,6 +158,13 @@ def test_runs(models, tmp_path, monkeypatch):
         run.mkdir()
         (run / "config.json").write_text(json.dumps(config))
         (run / "checkpoint.pt").write_bytes(run.name.encode())
+    with pytest.MonkeyPatch.context() as patch:  # --data-root holds for the data of run A, too; --catch 0 needs none
+        asked = []
+        patch.setattr(study, "load_source", lambda name, root, *_: asked.append(root) or (data.load(name, root, 16), 1))
+        make(runs + [None], tmp_path / "page.html", pairs=3)
+        make(runs + [None], tmp_path / "page.html", pairs=3, root="moved")
+        make(runs + [None], tmp_path / "page.html", pairs=3, catch=0)
+    assert asked == ["data", "moved"]
     made = make(runs + [None], tmp_path / "page.html", pairs=3)
     assert (made["a"], made["b"], made["real"]) == (str(runs[0]), str(runs[1]), str(models[2]))  # one model: the runs
     trial, key = read_page(tmp_path / "page.html")
@@ -205,7 +213,12 @@ def test_models_that_do_not_compare(models, tmp_path):
     np.save(models[1], coloured(BLUE, 40, frames=T + 1))
     with pytest.raises(UserError, match="4x16x16 and 5x16x16"):
         make(models, out)
+    for path in models[:2]:
+        np.save(path, coloured(BLUE, 40)[:, :, 4:])  # 12x16 pixels
+    with pytest.raises(UserError, match="real clips are square, those of .* are not: --catch 0 shows none"):
+        make(models, out)
     assert not out.exists()
+    assert make(models, out, catch=0)["pairs"] == 6
 
 
 # ----- the page in a browser

@@ -38,6 +38,7 @@ def train_reader(
     out: who it is cannot be learned, for one. Returns what the .json holds.
     everyone: it sees all videos, also those that test it, and trains to the end.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is said before the training
     torch.manual_seed(seed)
     rng, span = np.random.default_rng(seed), (frames - 1) * stride + 1
     splits = ("all", "all") if everyone else ("train", "test")
@@ -93,7 +94,6 @@ def train_reader(
         "test_clips": len(clips),
         **about(iteration=best_iteration, frames=frames, stride=stride, size=size, seed=seed),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     data.save_state(path, result | {"state": state})
     return keep(path.with_name(path.name.removesuffix(".pt") + ".json"), result)
 

@@ -68,7 +68,7 @@ def study_clips(source, kind, n, seed, device):
 
 
 def make_study(
-    a, b, out, kind="video", question=None, pairs=128, catch=8, real=None, root="data", fps=20, seed=0, device="cpu"
+    a, b, out, kind="video", question=None, pairs=128, catch=8, real=None, root=None, fps=20, seed=0, device="cpu"
 ):
     """Write the two-alternative forced choice of section 5.1 between the models `a` and `b` as one HTML file.
 
@@ -92,11 +92,13 @@ def make_study(
     names = names if names[0] != names[1] else [str(a), str(b)]
 
     source = real or config.get("data")
-    if source:
-        root = root if real else config["data_root"]
+    if source and catch:
+        root = root or ("data" if real else config["data_root"])
         videos, stride = load_source(str(source), root, height, config.get("stride", 2))
         videos = videos.at_least((frames - 1) * stride + 1)
         good = to_uint8(videos.clips(catch, frames, stride, torch.Generator().manual_seed(seed)))
+        if good.shape[1:] != clips_a.shape[1:]:
+            raise UserError(f"real clips are square, those of {a} are not: --catch 0 shows none")
     else:
         good = clips_a[rng.integers(pairs, size=catch)]
     # noise in the clip's own colours: its pixels shuffled, in each frame alike, for flicker could hurt a rater's eyes

@@ -155,9 +155,7 @@ def test_rows_are_kept(tiny, tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit):
             questions.main([*flags, "mocogan", f"--{flag}", str(value)])
     err = capsys.readouterr().err
-    assert (
-        "are of {'preset': 'fast'}" in err and "are of {'width': 4}" in err and "are of {'n': 2}: give another" in err
-    )
+    assert all(f"are of {was}: give another file" in err for was in ({"preset": "fast"}, {"width": 4}, {"n": 2}))
     rows = json.loads((tmp_path / "questions.json").read_text())["rows"]
     assert rows == [row, {"variant": "mocogan-zero", "seed": 0}]
 

@@ -1,5 +1,7 @@
 """notebooks/: both run from top to bottom in a small setting; what they claim in numbers is true, as committed too."""
 
+import importlib
+import inspect
 import json
 import re
 import textwrap
@@ -64,6 +66,16 @@ def test_repository():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         first = next(cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
         assert re.search(r'^REPOSITORY = "(.*)"', first.source, re.MULTILINE)[1] == (given[1] if given else "")
+
+
+def test_listings_are_of_the_files_as_they_are():
+    found = []
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, 4).cells:
+            for file, name in re.findall(r"^print\(inspect.getsource\((\w+)\.(\w+)\)\)", cell.source, re.MULTILINE):
+                assert cell.outputs[0].text == inspect.getsource(getattr(importlib.import_module(file), name)) + "\n"
+                found += [name]
+    assert found == ["Latents"]
 
 
 def test_elbo(claims):

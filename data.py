@@ -531,7 +531,7 @@ def parse_run(parser, presets, argv=None):
         except (OSError, ValueError) as error:
             parser.error(f"there is no run in {args.out}: {error}")
         if args.resume and "published" in config:
-            parser.error(f"{args.out} is published, and cannot go on: start from it with --init {args.out}")
+            parser.error(f"{args.out} is published, and cannot go on: start from it with --init {quote(args.out)}")
         known = {key: config[key] for key in vars(args) if key in config and key not in ONCE}
         parser.set_defaults(**known, out=args.out)
         args = parser.parse_args(argv)
@@ -643,8 +643,8 @@ class Run:
                 if show:
                     self.show(iteration)
                 if stop:
-                    message = f"stopped at iteration {iteration}, which is saved; --out {args.out} --resume goes on"
-                    raise UserError(message)
+                    go_on = f"--out {quote(args.out)} --resume"
+                    raise UserError(f"stopped at iteration {iteration}, which is saved; {go_on} goes on")
         self.rows.bar.close()
 
     def show(self, iteration):
@@ -937,7 +937,8 @@ def run_command(model, argv=None):
         args.frames = config["frames"]
         model.save_figures(nets, folder / "figures", args, rng)
         if trains(args):
-            print(f"try next  python {args.model}.py --out {folder} --sample 64 --frames 64   (or --eval, --explore)")
+            command = f"python {args.model}.py --out {quote(str(folder))} --sample 64 --frames 64"
+            print(f"try next  {command}   (or --eval, --explore)")
         print(f"figures   {folder / 'figures'}")
         for latest in [folder / "samples.gif"] if args.sample else sorted((folder / "samples").glob("*.gif"))[-1:]:
             print(f"look at   {latest}")  # training has none yet if it was killed early

@@ -809,8 +809,10 @@ class Log:
     def __init__(self, path, first, total):
         """Rows after iteration `first` are dropped: a run that goes on from its checkpoint writes them again."""
         self.path, self.columns = path, []
-        path.touch()
-        self.rewrite([row for row in read_log(path) if row["iteration"] <= first])
+        if rows := [row for row in read_log(path) if row["iteration"] <= first]:
+            self.rewrite(rows)
+        else:
+            path.unlink(missing_ok=True)
         self.bar = tqdm(total=total, initial=first, unit="it", disable=None, dynamic_ncols=True)
         self.history, self.begun = [], time.perf_counter()
 

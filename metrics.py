@@ -960,7 +960,8 @@ def main(argv=None):
         elif path:
             Path(path).write_text(json.dumps(result, indent=1) + "\n")
     except (UserError, OSError, ModuleNotFoundError) as error:
-        data.fail("metrics", error)
+        print(f"metrics.py: error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

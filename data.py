@@ -875,7 +875,7 @@ def read_log(path):
     with open(path, newline="", errors="replace") as file:
         lines = file.read().splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n") and "\0" not in line]
-    rows = [row for row in csv.DictReader(whole) if {None, "iteration"} & {*row, *row.values()} == {"iteration"}]
+    rows = [row for row in csv.DictReader(whole) if None not in row and None not in row.values() and "iteration" in row]
     if len(rows) < len(lines) - 1:
         print(f"{path}: {len(lines) - 1 - len(rows)} damaged rows left out", file=sys.stderr)
     numbers = [{key: float(value or "nan") for key, value in row.items()} for row in rows]

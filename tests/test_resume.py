@@ -241,7 +241,9 @@ def test_flags_that_resume_cannot_change(gan, argv, run, fails, tmp_path, tiny):
     train(gan, [*flags, "--data", str(tmp_path / "moved.npy")])  # the same videos elsewhere
 
 
-@pytest.mark.parametrize("damage", [b"\0" * 300, b"4,0.1,0.2", b"4,0.1,0.2\n"], ids=["NULs", "cut", "cut row"])
+@pytest.mark.parametrize(
+    "damage", [b"\0" * 300, b"4,0.1", b"4,0.1\n", b"4" + b",1" * 20 + b"\n"], ids=["NULs", "cut", "short", "long"]
+)
 def test_a_damaged_log_stops_no_run(gan, run, straight, damage, capsys):
     log = run / "log.csv"
     log.write_bytes(log.read_bytes() + damage)
@@ -253,7 +255,7 @@ def test_a_damaged_log_stops_no_run(gan, run, straight, damage, capsys):
 
 def test_a_log_without_its_first_line_stops_no_run(gan, run, straight):
     log = run / "log.csv"
-    log.write_bytes(b"".join(log.read_bytes().splitlines(True)[1:]))
+    log.write_bytes(log.read_bytes().splitlines(True)[1] * 2)
     assert_equal(checkpoint(train(gan, ["--out", str(run), "--resume", "--iters", "4"])), straight)
     assert [row["iteration"] for row in data.read_log(log)] == [4]
 
@@ -446,8 +448,10 @@ def test_full_disk_keeps_the_old_checkpoint(gan, run, straight, fails, child, mo
     go_on = ["--out", str(run), "--resume", "--iters", "4"]
     half = run / f"checkpoint.pt.{os.getpid()}.tmp"
     with monkeypatch.context() as patch:  # every write to the file that becomes the checkpoint finds the disk full
-        full = lambda: os.write(os.open("/dev/full", os.O_WRONLY), b"x")  # noqa: E731
-        patch.setattr(data.os, "fsync", lambda file: "checkpoint" in os.readlink(f"/proc/self/fd/{file}") and full())
+        full = os.open("/dev/full", os.O_WRONLY)
+        patch.setattr(
+            data.os, "fsync", lambda file: "checkpoint" in os.readlink(f"/proc/self/fd/{file}") and os.write(full, b"x")
+        )
         fails(gan.main, go_on, "cannot save", run / "checkpoint.pt", "No space left on device")
     assert (run / "checkpoint.pt").read_bytes() == whole
     assert not half.exists()  # nor is a half-written one left to fill the disk

@@ -25,7 +25,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,34 +198,8 @@ def prepared_folder(root, name, size):
     return folder if folder.exists() or writable else Path("data") / folder.name
 
 
-def write_prepared(folder, frames, lengths, labels, classes, test, **about):
-    """Write a prepared data set, whole or not at all.
-
-    frames: all frames in order, an array (F, H, W, C) uint8 or an iterable of arrays (T, H, W, C) that need not fit in
-    memory together; lengths (N,); labels {label: (N,)}; classes {label: names}; test: the indices of the test split;
-    about: what else index.json should say.
-    """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    index = {"lengths": lengths, "labels": labels, "classes": classes, "test": test, **about}
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        half = Path(temporary) / folder.name
-        half.mkdir()
-        # plain writes and no memory map: a full disk must be an error, and under a map it is a crash
-        with open(half / "frames.npy", "wb") as file:
-            for i, part in enumerate(frames):
-                if i == 0:
-                    shape = (int(np.sum(lengths)), *part.shape[-3:])
-                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(np.ascontiguousarray(part))
-        (half / "index.json").write_text(json.dumps(index, default=lambda value: np.asarray(value).tolist()))
-        if not folder.exists():  # another process may have been faster
-            half.rename(folder)
-
-
 def read_prepared(folder, name, split):
-    """`Videos` of a prepared folder, frames memory-mapped. UserError if it is damaged."""
+    """`Videos` of what `write_prepared` of tools/prepare.py wrote, frames memory-mapped. UserError if it is damaged."""
     try:
         index = json.loads((folder / "index.json").read_text())
         lengths = torch.tensor(index["lengths"])

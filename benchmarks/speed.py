@@ -40,6 +40,7 @@ from textbook import batches, textbook_fakes, textbook_nets, textbook_update  # 
 
 import data  # noqa: E402
 import metrics  # noqa: E402
+from tools.prepare import write_prepared  # noqa: E402
 
 GANS, VAES = ("mocogan", "rmocogan", "rjgan"), ("dsa", "rjvae")
 HEAVY = ("G_I", "D_I", "D_V", "Encoder", "Decoder")  # the networks that `train` accelerates
@@ -366,7 +367,7 @@ def grow(name, args):
         for times in AXES["videos"]:
             parts = (videos.frames[i : i + k].numpy() for i, k in zip(videos.starts, videos.lengths, strict=True))
             parts = list(parts) * times  # views of the memory map
-            data.write_prepared(Path(root, f"{times}-{base.size}"), parts, [*map(len, parts)], {}, {}, [])
+            write_prepared(Path(root, f"{times}-{base.size}"), parts, [*map(len, parts)], {}, {}, [])
         for axis, values in AXES.items():
             changes = [{"data": str(v), "data-root": root} if axis == "videos" else {axis: v} for v in values]
             jobs = {v: (own, name, options(name, args, **small | c)) for v, c in zip(values, changes, strict=True)}

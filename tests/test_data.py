@@ -20,6 +20,7 @@ from PIL import Image
 
 import data
 from tools import pictures, public
+from tools.prepare import write_prepared
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -213,7 +214,7 @@ def test_run_name_keeps_dots(name, part):
 def prepare(folder, frames=None):
     frames = coded().frames.numpy() if frames is None else frames
     kind = np.array([0, 1, 0, 1])
-    data.write_prepared(folder, frames, list(LENGTHS), {"kind": kind}, {"kind": ["a", "b"]}, [1, 3], name="coded")
+    write_prepared(folder, frames, list(LENGTHS), {"kind": kind}, {"kind": ["a", "b"]}, [1, 3], name="coded")
 
 
 def test_prepared_set_reads_back(tmp_path):

@@ -896,7 +896,7 @@ def test_a_newcomers_slips(tmp_path, capsys, tiny):
     next_command = "python data.py prepare folder --source"
     assert next_command in refused(str(tmp_path / "films" / "a.mp4"), "data", 32)
     assert f"{next_command} {tmp_path / 'films'}" in refused(str(tmp_path / "films"), "data", 32)
-    data.write_prepared(tmp_path / "cats-64", [np.zeros((20, 64, 64, 3), np.uint8)] * 3, [20] * 3, {}, {}, [2])
+    prepare.write_prepared(tmp_path / "cats-64", [np.zeros((20, 64, 64, 3), np.uint8)] * 3, [20] * 3, {}, {}, [2])
     assert f"--data cats --data-root {tmp_path} --size 64" in refused(str(tmp_path / "cats-64"), "data", 64)
     assert "it is there at 64 pixels: give --size 64" in refused("cats", tmp_path, 32)
     assert str(Path("elsewhere").absolute()) in refused("cats", "elsewhere", 32)

@@ -25,6 +25,7 @@ import rjgan
 import rjvae
 import rmocogan
 from tools.faces import draw_faces
+from tools.prepare import write_prepared
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import collect  # noqa: E402
@@ -395,7 +396,7 @@ def faces(tmp_path_factory):
     """A data root with a few of the faces, so that nothing has to be drawn for long."""
     root = tmp_path_factory.mktemp("root")
     frames, lengths, labels, classes = draw_faces(32, videos=range(0, 633, 50))
-    data.write_prepared(root / "faces-32", frames, lengths, labels, classes, range(0, len(lengths), 5))
+    write_prepared(root / "faces-32", frames, lengths, labels, classes, range(0, len(lengths), 5))
     return root
 
 

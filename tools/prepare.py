@@ -7,11 +7,13 @@ Pictures and frames of films are Pillow images until they are cropped; a video i
 
 import gc
 import hashlib
+import json
 import multiprocessing
 import os
 import re
 import shutil
 import signal
+import tempfile
 import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,7 +37,6 @@ from data import (
     save_png,
     tile,
     whole_file,
-    write_prepared,
 )
 from tools.pictures import FILM_SUFFIXES, IMAGE_SUFFIXES, flatten, having, natural, open_image, walk
 
@@ -372,6 +373,32 @@ def file_state(file):
         return state.st_size, state.st_mtime_ns
     except OSError:
         return ()
+
+
+def write_prepared(folder, frames, lengths, labels, classes, test, **about):
+    """Write a prepared data set, whole or not at all.
+
+    frames: all frames in order, an array (F, H, W, C) uint8 or an iterable of arrays (T, H, W, C) that need not fit in
+    memory together; lengths (N,); labels {label: (N,)}; classes {label: names}; test: the indices of the test split;
+    about: what else index.json should say.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    index = {"lengths": lengths, "labels": labels, "classes": classes, "test": test, **about}
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        half = Path(temporary) / folder.name
+        half.mkdir()
+        # plain writes and no memory map: a full disk must be an error, and under a map it is a crash
+        with open(half / "frames.npy", "wb") as file:
+            for i, part in enumerate(frames):
+                if i == 0:
+                    shape = (int(np.sum(lengths)), *part.shape[-3:])
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(np.ascontiguousarray(part))
+        (half / "index.json").write_text(json.dumps(index, default=lambda value: np.asarray(value).tolist()))
+        if not folder.exists():  # another process may have been faster
+            half.rename(folder)
 
 
 def label_videos(videos):

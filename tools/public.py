@@ -22,10 +22,10 @@ from data import (
     read_prepared,
     resize,
     take_split,
-    write_prepared,
 )
 from tools.faces import draw_faces
 from tools.pictures import read_image
+from tools.prepare import write_prepared
 
 # --- faces: the built-in data set ------------------------------------------------------------------------------------
 

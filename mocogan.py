@@ -229,7 +229,7 @@ def gradient_penalties(nets, real, fake):
     penalties = {}
     for term in fake:
         for x in (real[term].detach().requires_grad_(), fake[term].detach().requires_grad_()):
-            logits = nets[TERMS[term]].forward(x).flatten(1).mean(1)  # over patches; not compiled: derived twice
+            logits = nets[TERMS[term]].forward(x).flatten(1).mean(1)  # over patches; not compiled, for a 2nd derivative
             (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
             penalties[term] = penalties.get(term, 0) + gradient.square().flatten(1).sum(1).mean()
     return penalties

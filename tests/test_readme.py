@@ -220,7 +220,19 @@ def test_sentences_about_fvd_are_of_the_results():
     times = f"{min(folds):.0f} to {max(folds):.0f} times its floor"
     weizmann = result("probe-weizmann-quick")["runs/tables/quick/weizmann/rmocogan-0/2000"]
     now, before = (result(name)["runs"] for name in ("a6-faces-quick", "other/a6-faces-quick"))
-    texts = [times]
+    noisy = result("probe-faces-quick")["real"]["noisy"]
+    models = [run["fvd"]["fvd"] for run in result("table2-faces-quick")["runs"]]
+    assert abs(noisy / statistics.mean(models) - 2 / 3) < 0.04
+    resizes = [one for row in result("fvd-resize")["fvd"] for one in row.values() if isinstance(one, dict)]
+    moved = [100 * (one["half-pixel"] / one["tf1"] - 1) for one in resizes]
+    assert min(moved) < 0 < max(moved)
+    assert_says("docs/metrics.md", f"the two differ by up to {max(map(abs, moved)):.1f} %, up or down")
+    more = {claim: rest for claim, *rest in render.judge_claims(render.read(render.RESULTS, "table2-faces-quick+more"))}
+    assert more["The summary term makes RJGAN better (4.1)"][0] == "not decided"
+    word, difference = more["RJGAN is better than RMoCoGAN"]
+    assert word == "reproduced"
+    assert_says("docs/results.md", f"RJGAN stays better than RMoCoGAN ({difference}; [numbers]")
+    texts = [times, f"gives real clips an FVD of {noisy}, two thirds of the models'."]
     for runs in (before, [*now, *before]):
         sides = ([run["fvd"]["fvd"] for run in runs if run["variant"] == variant] for variant in ("rjgan", "previous"))
         texts.append("*{}* ({}".format(*render.verdict(*sides)))
@@ -263,14 +275,17 @@ def test_sentences_about_fvd_are_of_the_results():
 
 def test_the_readme_counts_the_claims():
     """By the last verdict on each: a row that says `the same` replaces the one above it."""
-    last = []
+    last, claims = [], []
     for row in render.verdicts(ROOT / "docs/results").splitlines()[2:]:
         _, _, claim, _, word, _ = (part.strip() for part in row.split("|"))
         last = [*(last[:-1] if claim.startswith("the same") else last), word]
+        claims += [claim] * (not claim.startswith("the same"))
     counts = [len(last), *(last.count(word) for word in ("reproduced", "not reproduced", "not decided"))]
     text = "Of these {} tests {} reproduce the claim, {} contradict it, and {} do not decide, in runs of 1000 to 18,000"
-    assert sum(counts[1:]) == counts[0] and counts[2]
-    assert_says("README.md", text.format(*counts))
+    assert sum(counts[1:]) == counts[0] == len(claims) and counts[2]
+    both = {6: "six"}[len(claims) - len(set(claims))]
+    of = f"We test {len(set(claims))} of the paper's claims, {both} of them on two data sets."
+    assert_says("README.md", of, text.format(*counts))
 
 
 def test_sentences_about_the_parts_of_rjgan_are_of_the_results():
@@ -313,7 +328,7 @@ def test_sentences_about_the_parts_of_rjgan_are_of_the_results():
     blurred = "MoCoGAN has {}, RJGAN {}, and without the summary term {}.".format(*cells)
     assert_says("docs/results.md", "**Blurred FVD says the opposite**: " + blurred)
     assert_says("docs/results.md", f"is lower without the term ({cells[2]}) than with it ({cells[1]}).")
-    ahead = "has MoCoGAN ahead of RJGAN by the paper's recipe, and RJGAN ahead by preset fast."
+    ahead = "has MoCoGAN ahead of RJGAN after these 5000 iterations, and RJGAN ahead by preset fast."
     assert_says("README.md", f"Blurred FVD, which leaves out fine detail, {ahead}")
     raw = sorted(render.measured(long["runs"], "without-summary", "fvd"))
     assert_says("docs/results.md", said, "has {2:.0f}, and the others {0:.0f} and {1:.0f}.".format(*raw))
@@ -407,6 +422,9 @@ def test_sentences_about_the_judge_are_of_the_results():
     chances = [[row["chance"] for of in labels.values() for row in of[label]] for label in ("body", "hair", "action")]
     chances = [f"{100 * statistics.mean(of):.0f} %" for of in chances]
     assert_says("docs/results.md", "| chance | " + " | ".join(chances) + " |")
+    view, chance = (percent("dsa", "view", key).partition(" ")[0] for key in ("content_held", "chance"))
+    said = f"hardly decides the view ({view} %, chance {chance} %), and the action a little."
+    assert_says("docs/results.md", said)
     hair, bottom = ([percent(v, label, "motion_held") for v in ("rjvae", "dsa")] for label in ("hair", "bottomwear"))
     text = f"the hair stays in {hair[0]} of RJVAE's videos and {hair[1]} of DSA's, the bottomwear in "
     assert_says("docs/results.md", text + " and ".join(bottom))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -91,6 +93,7 @@ def test_wrong_flags(gan, argv, fails, tmp_path, flags, words):
     ("flags", "words"),
     [
         ("--terms summary --summary-every 2", "--terms summary alone needs --summary-every 1"),
+        ("--terms summary summary --summary-every 2", "--terms summary alone needs --summary-every 1"),
         ("--terms images", "--terms"),
         ("--terms", "--terms"),
         ("--residual next", "--residual"),
@@ -214,6 +217,20 @@ def test_a_trained_run_keeps_its_networks(gan, run, fails):
     fails(
         gan.main, ["--out", str(run), "--eval", "--width", "99"], "trained with --width", "not 99: that cannot change"
     )
+
+
+def test_a_full_gpu_is_one_line(gan, argv, fails, monkeypatch):
+    def full(args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(gan, "train", full)
+    fails(gan.main, argv(), "the GPU's memory does not suffice", "--batch")
+
+
+def test_commands_that_are_suggested_can_be_pasted(gan, argv, capsys):
+    assert gan.main(argv(out="two words")) == 0
+    suggested = re.search(r"^try next  (.*?)   \(or", capsys.readouterr().out, re.MULTILINE)[1]
+    assert gan.main([*shlex.split(suggested)[2:5], "2", "--frames", "16"]) == 0
 
 
 def test_eval_hands_its_flags_on(gan, run, tmp_path, monkeypatch, fails):

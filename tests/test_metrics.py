@@ -10,6 +10,7 @@ import subprocess
 import sys
 import types
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -822,6 +823,18 @@ def test_fvd_of_two_files(tmp_path, capsys):
     assert result["fvd"] == pytest.approx(151.392, abs=0.01)
     assert result["floor"] is None and result["stride"] == 1
     assert "against" in out.err
+
+
+def test_the_stride_is_that_of_the_data_set(tmp_path, monkeypatch):
+    """A file of clips has none of its own, on either side."""
+    monkeypatch.setitem(data.DATASETS, "toy", (toy_data, "a toy"))
+    monkeypatch.setattr(metrics, "load_i3d", lambda *_: None)
+    monkeypatch.setattr(metrics, "compare", lambda real, stride, *_, **__: {"stride": stride})
+    monkeypatch.setattr(metrics, "draw_clips", lambda *_: (None, None))
+    data.save_samples(tmp_path / "clips.npy", clips(4, 9, 32).numpy())
+    file = str(tmp_path / "clips.npy")
+    strides = {sides: metrics.compare_sources(*sides, size=32)["stride"] for sides in product((file, "toy"), repeat=2)}
+    assert strides == {(file, file): 1, (file, "toy"): 2, ("toy", file): 2, ("toy", "toy"): 2}
 
 
 # --- bounds

@@ -92,11 +92,8 @@ def test_report(argv, tmp_path, fails):
     assert rows["n"] == 2 and set(rows[str(run)]) == {"sampled", "summary"}
     assert 0 < rows["real"]["sampled"] < rows["real"]["noisy"]
     assert rows["resize"] == "tf1"
-    for other in (
-        ("--resize", "half-pixel"),
-        ("--n", "3"),
-        ("--raw",),
-    ):  # numbers that do not stand beside those that are there
+    # numbers that do not stand beside those that are there
+    for other in (("--resize", "half-pixel"), ("--n", "3"), ("--raw",)):
         line = fails(probe.main, [str(run), "--n", "2", "--json", str(tmp_path / "probe.json"), *other])
         assert "half-pixel" in line or other[0] != "--resize"
 
